@@ -1,0 +1,2 @@
+// The face of core for applications.
+export { type FailureKind, type FailureOptions, LitewakeError } from "./errors.ts";

@@ -1,0 +1,41 @@
+// Runs a task of the workspace on a machine that has only Node and npm. It installs what the task needs, puts the
+// pinned Node 24 first on PATH, and hands over. Plain JavaScript: an older system Node must be able to run it.
+import { spawnSync } from "node:child_process";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const PNPM = "pnpm@12.21.0";
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+
+const env = {
+  ...process.env,
+  PATH: `${path.join(root, "node_modules/.bin")}${path.delimiter}${process.env.PATH ?? ""}`,
+};
+
+function run(command, args) {
+  const { status, signal, error } = spawnSync(command, args, { cwd: root, env, stdio: "inherit" });
+  if (error !== undefined) throw error;
+  if (status !== 0) process.exit(signal === null ? (status ?? 1) : 1);
+}
+
+function install() {
+  run("npx", ["-y", PNPM, "install", "--frozen-lockfile", "--reporter=append-only", "--loglevel=warn"]);
+}
+
+const build = () => run("tsc", ["-b", "tooling/tsconfig/workspace.json"]);
+
+const tasks = {
+  build: [install, build],
+  check: [install, build, () => run("tsc", ["-p", "tooling/tsconfig/tests.json"])],
+  lint: [install, build, () => run("oxlint", ["-c", "tooling/lint/oxlint.json", "packages", "tooling"])],
+  format: [install, () => run("oxfmt", ["-c", "tooling/lint/oxfmt.json", "packages", "tooling"])],
+  test: [install, build, () => run("node", ["tooling/run/test.mjs", ...process.argv.slice(3)])],
+  demo: [install, build, () => run("node", ["tooling/demo/demo.mjs", ...process.argv.slice(3)])],
+};
+
+const steps = tasks[process.argv[2]];
+if (steps === undefined) {
+  console.error(`usage: node tooling/run/task.mjs ${Object.keys(tasks).join("|")}`);
+  process.exit(2);
+}
+for (const step of steps) step();
