@@ -1,0 +1,249 @@
+// Follows the log of a live database: holds the mark that keeps unread frames in place, moves it on, and knows where the
+// committed log ends. It reads no frames itself; what is shipped is read from the WAL file, which is the queue.
+//
+// The order of every step is the measured algorithm: "mark, read, release". See docs/how-it-works.md.
+import type { WalHeader } from "../wal/header.ts";
+import { offsetOfFrames } from "../wal/frame.ts";
+import { sameWal } from "../wal/header.ts";
+import type { LogState } from "./checkpointer.ts";
+import { Epoch } from "./epoch.ts";
+import type { FollowerStep, FollowerTuning } from "./follower-options.ts";
+import type { LiveDatabase } from "./live-database.ts";
+import type { ReadMark } from "./read-mark.ts";
+
+/**
+ * `mark`: we stand on a frame, so nobody can restart the WAL.
+ * `bridge`: we hold what may be mark 0: a WAL that is fully written back may be restarted, but no new frame can be written
+ * back. Everything up to the end was kept before the bridge was entered, so nothing can be lost on it.
+ */
+export type FollowerMode = "mark" | "bridge";
+
+export interface Look extends LogState {
+  readonly header: WalHeader | undefined;
+}
+
+export interface FollowerHost {
+  /** Offset in this epoch from which on bytes are not yet acknowledged by every replica; its end where all are. */
+  unshippedFrom(epoch: Epoch): number;
+  /** Keeps the bytes of the current epoch from `unshippedFrom` to its end outside the WAL; false: too many. */
+  keepTail(epoch: Epoch): boolean;
+  /** A new epoch began; the one before it is closed. */
+  epochClosed(closed: Epoch, next: Epoch): void;
+}
+
+/** What a follower saw that should be impossible while its mark stood: the history has to begin anew. */
+export class ContinuityLost extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = "ContinuityLost";
+  }
+}
+
+export class Follower {
+  readonly database: LiveDatabase;
+  readonly tuning: FollowerTuning;
+  readonly #host: FollowerHost;
+  readonly #step: (step: FollowerStep) => void;
+  #current: ReadMark;
+  #next: ReadMark;
+  #mode: FollowerMode = "bridge";
+  /** Upper bound of the frame our mark stands on: the log's end as read just after the mark was taken. */
+  #markBound = 0;
+  #epoch: Epoch;
+  #bridgeFrames = 0;
+
+  constructor(database: LiveDatabase, tuning: FollowerTuning, host: FollowerHost) {
+    this.database = database;
+    this.tuning = tuning;
+    this.#host = host;
+    this.#step = tuning.onStep ?? (() => {});
+    [this.#current, this.#next] = database.marks;
+    this.#epoch = new Epoch(0, database.pageSize);
+  }
+
+  get epoch(): Epoch {
+    return this.#epoch;
+  }
+
+  get mode(): FollowerMode {
+    return this.#mode;
+  }
+
+  /** Takes the first mark. Whatever it is, it is treated as mark 0 until a later one is known to stand on a frame. */
+  start(): void {
+    this.#next.take();
+    const { header, log } = this.look();
+    this.#epoch = new Epoch(0, this.database.pageSize, log > 0 ? header : undefined, log);
+    this.#mode = "bridge";
+    this.#bridgeFrames = log;
+    this.#leaveStartBridge();
+  }
+
+  // A WAL with frames that are not all written back gives a real mark at once. The figure of frames written back must be
+  // the same before and after the mark was taken: then it was below the log's end at that moment.
+  #leaveStartBridge(): void {
+    const before = this.database.checkpointer.state();
+    if (before.log === 0 || before.checkpointed >= before.log) return;
+    this.#current.take();
+    const after = this.look();
+    if (after.checkpointed === before.checkpointed && after.log >= before.log && this.#isThisWal(after)) {
+      this.#next.release();
+      this.#enterMark(after);
+      return;
+    }
+    this.#current.release();
+  }
+
+  #isThisWal(look: Look): boolean {
+    const header = this.#epoch.header;
+    return header !== undefined && look.header !== undefined && sameWal(header, look.header);
+  }
+
+  /** Header and log end of one and the same WAL: the header is read before and after, and must agree. */
+  look(): Look {
+    for (let tries = 0; ; tries++) {
+      const before = this.database.wal.header();
+      const state = this.database.checkpointer.state();
+      const after = this.database.wal.header();
+      const same = before === undefined || after === undefined ? before === after : sameWal(before, after);
+      if (same || tries > 1000) return { ...state, header: after };
+    }
+  }
+
+  /**
+   * Looks at the log and brings the epoch up to date. On a bridge it also takes a real mark as soon as there is a frame
+   * to stand on. Returns whether anything was committed since the last call.
+   */
+  observe(): boolean {
+    const look = this.look();
+    return this.#mode === "mark" ? this.#observeMarked(look) : this.#observeBridge(look);
+  }
+
+  #observeMarked(look: Look): boolean {
+    this.#step("look");
+    if (!this.#isThisWal(look)) throw new ContinuityLost("the WAL was restarted under a standing mark");
+    if (look.log < this.#epoch.frames) throw new ContinuityLost("the WAL became shorter under a standing mark");
+    const grown = look.log > this.#epoch.frames;
+    this.#epoch.frames = look.log;
+    return grown;
+  }
+
+  #observeBridge(look: Look): boolean {
+    this.#step("bridge:seen");
+    // log 0: truncated, or reset by a RESTART, or a writer is inside the transaction that restarts it. Nothing to read.
+    if (look.header === undefined || look.log === 0) return false;
+    const known = this.#epoch.header;
+    const restarted = known === undefined || !sameWal(known, look.header);
+    if (!restarted && look.log === this.#bridgeFrames) return false;
+    if (!restarted && look.log < this.#bridgeFrames) throw new ContinuityLost("the WAL became shorter on a bridge");
+    if (known === undefined) this.#epoch.header = look.header;
+    else if (restarted) this.#beginEpoch(look.header);
+    this.#epoch.frames = look.log;
+    // Mark 0 still stands, so the frames just seen cannot be written back: this mark stands on a frame.
+    this.#current.take();
+    this.#step("bridge:marked");
+    const after = this.look();
+    if (!this.#isThisWal(after)) throw new ContinuityLost("the WAL was restarted while the bridge was left");
+    this.#next.release();
+    this.#enterMark(after);
+    this.#step("bridge:released");
+    return true;
+  }
+
+  #beginEpoch(header: WalHeader): void {
+    const closed = this.#epoch;
+    // Under mark 0 an appended frame cannot be written back, and a WAL not fully written back cannot be restarted.
+    closed.frames = this.#bridgeFrames;
+    closed.closed = true;
+    this.#epoch = new Epoch(closed.number + 1, this.database.pageSize, header);
+    this.#host.epochClosed(closed, this.#epoch);
+  }
+
+  #enterMark(look: Look): void {
+    this.#mode = "mark";
+    this.#markBound = look.log;
+    this.#epoch.frames = look.log;
+  }
+
+  /** Whether a commit past our mark was seen: only then is the next mark sure to stand on a frame. */
+  get canMove(): boolean {
+    return this.#mode === "mark" && this.#epoch.frames > this.#markBound;
+  }
+
+  /** Moves the mark to the present end, hand over hand. Only after `canMove`. */
+  move(): void {
+    this.#next.take();
+    this.#step("move:marked");
+    this.#current.release();
+    [this.#current, this.#next] = [this.#next, this.#current];
+    this.#markBound = this.database.checkpointer.state().log;
+    this.#step("move:released");
+  }
+
+  /** Writes back up to our mark. */
+  passive(): ReturnType<LiveDatabase["checkpointer"]["passive"]> {
+    const result = this.database.checkpointer.passive();
+    this.#step("passive");
+    return result;
+  }
+
+  /**
+   * Tries to swap the standing mark for mark 0, with everything kept: afterwards the next write restarts the WAL. Fails
+   * without a trace when anything was committed meanwhile, or when not all is written back.
+   */
+  enterBridge(): boolean {
+    this.#next.take();
+    this.#step("bridge:mark0");
+    const look = this.look();
+    const epoch = this.#epoch;
+    if (!this.#isThisWal(look)) throw new ContinuityLost("the WAL was restarted under two standing marks");
+    epoch.frames = Math.max(epoch.frames, look.log);
+    if (look.log !== look.checkpointed || !this.#host.keepTail(epoch)) {
+      this.#next.release();
+      return false;
+    }
+    this.#bridgeFrames = look.log;
+    this.#mode = "bridge";
+    this.#current.release();
+    this.#step("bridge:entered");
+    return true;
+  }
+
+  /** Whether every committed byte of the current epoch is acknowledged by every replica. */
+  get allShipped(): boolean {
+    return this.#host.unshippedFrom(this.#epoch) >= this.#epoch.end;
+  }
+
+  /** Bytes of the current WAL up to its committed end. */
+  get logBytes(): number {
+    return this.#epoch.end;
+  }
+
+  /**
+   * The proof that the database file stands still: every frame up to our mark is written back and none past it can be.
+   * Returns the place whose state the file is while the present mark (of either kind) is held.
+   */
+  freeze(): number | undefined {
+    if (this.#mode === "bridge") {
+      // log 0: reset by somebody's RESTART or TRUNCATE, and nothing was committed since.
+      const { log, checkpointed } = this.database.checkpointer.state();
+      const still = log === checkpointed && (log === this.#bridgeFrames || log === 0);
+      return still ? this.#endOf(this.#bridgeFrames) : undefined;
+    }
+    if (this.canMove) this.move();
+    const result = this.passive();
+    const { checkpointed } = this.database.checkpointer.state();
+    // mark ≤ bound and nothing is written back past the mark: equality proves that all up to the mark is.
+    return !result.busy && checkpointed === this.#markBound ? this.#endOf(this.#markBound) : undefined;
+  }
+
+  #endOf(frames: number): number {
+    return this.#epoch.header === undefined ? 0 : offsetOfFrames(frames, this.database.pageSize);
+  }
+
+  /** Lets go of everything, after a last move so that the database file alone is as complete as it can be. */
+  stop(): void {
+    if (this.canMove) this.move();
+    if (this.#mode === "mark") this.passive();
+  }
+}

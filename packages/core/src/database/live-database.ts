@@ -1,0 +1,201 @@
+// The database file of a running application: proved to be one, in WAL mode, with the connections a follower needs.
+import fs from "node:fs";
+import type { DatabaseSync } from "node:sqlite";
+import { LitewakeError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { ReadMark } from "./read-mark.ts";
+import { connect, isBusy, isNotADatabase, requireSafeSqlite } from "./sqlite.ts";
+import { WalFile } from "./wal-file.ts";
+
+const MAGIC = "SQLite format 3\0";
+
+/** What tells one state of a database file from another without reading it. Nanoseconds as decimal text. */
+export interface FileIdentity {
+  readonly ino: string;
+  readonly size: number;
+  readonly mtimeNs: string;
+  readonly ctimeNs: string;
+}
+
+export function identityOf(path: string): FileIdentity | undefined {
+  const stat = fs.statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
+  return {
+    ino: String(stat.ino),
+    size: Number(stat.size),
+    mtimeNs: String(stat.mtimeNs),
+    ctimeNs: String(stat.ctimeNs),
+  };
+}
+
+/** Whether the file was not touched between the two looks. */
+export function sameIdentity(a: FileIdentity | undefined, b: FileIdentity | undefined): boolean {
+  return (
+    a !== undefined &&
+    b !== undefined &&
+    a.ino === b.ino &&
+    a.size === b.size &&
+    a.mtimeNs === b.mtimeNs &&
+    a.ctimeNs === b.ctimeNs
+  );
+}
+
+/** Why a database cannot be followed yet, though nothing is wrong. */
+export type NotYet = "missing" | "empty" | "locked";
+
+export class LiveDatabase {
+  readonly path: string;
+  readonly pageSize: number;
+  /** Two marks, so that one is taken before the other is let go. */
+  readonly marks: readonly [ReadMark, ReadMark];
+  readonly checkpointer: Checkpointer;
+  /** Takes the write lock for a sealed rotation; writes nothing. */
+  readonly sealer: DatabaseSync;
+  readonly wal: WalFile;
+  /**
+   * The database file itself, for snapshots. Kept open until every connection of this process is closed: closing any
+   * descriptor of the file drops all the locks this process holds on it.
+   */
+  readonly descriptor: number;
+  /** Whether the journal mode had to be changed. */
+  readonly switchedToWal: boolean;
+  readonly #inode: string;
+
+  private constructor(path: string, descriptor: number, switchedToWal: boolean) {
+    this.path = path;
+    this.descriptor = descriptor;
+    this.switchedToWal = switchedToWal;
+    const stat = fs.fstatSync(descriptor, { bigint: true });
+    this.#inode = `${stat.dev}:${stat.ino}`;
+    const first = connect(path);
+    this.pageSize = Number(first.prepare("pragma page_size").get()?.["page_size"]);
+    this.marks = [new ReadMark(first), new ReadMark(connect(path))];
+    this.checkpointer = new Checkpointer(connect(path));
+    this.sealer = connect(path);
+    this.wal = new WalFile(path);
+  }
+
+  /**
+   * Opens the file for following. Answers why not yet where it has only to be waited for; throws one clear line where it
+   * is no database, or not ours to follow.
+   */
+  static open(path: string, logger: Logger): LiveDatabase | NotYet {
+    requireSafeSqlite();
+    const stat = fs.statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return "missing";
+    if (stat.isDirectory()) {
+      throw new LitewakeError("database", `${path} is a folder, not a database`, { next: "name the database file in it" });
+    }
+    let descriptor: number;
+    try {
+      descriptor = fs.openSync(path, "r");
+    } catch (error) {
+      throw unreadable(path, error);
+    }
+    try {
+      // An application that has only just created the file may still choose its page size: nothing is written into it.
+      if (fs.fstatSync(descriptor).size === 0) {
+        fs.closeSync(descriptor);
+        return "empty";
+      }
+      const head = Buffer.alloc(MAGIC.length);
+      fs.readSync(descriptor, head, 0, head.byteLength, 0);
+      if (head.toString("latin1") !== MAGIC) throw notADatabase(path);
+      requireWritable(path);
+      const switched = enterWalMode(path, logger);
+      if (switched === "locked") {
+        fs.closeSync(descriptor);
+        return "locked";
+      }
+      return new LiveDatabase(path, descriptor, switched);
+    } catch (error) {
+      fs.closeSync(descriptor);
+      if (isBusy(error)) return "locked";
+      if (isNotADatabase(error)) throw notADatabase(path, error);
+      throw error;
+    }
+  }
+
+  /** Whether the path still leads to the file that was opened. */
+  isCurrent(): boolean {
+    const stat = fs.statSync(this.path, { bigint: true, throwIfNoEntry: false });
+    return stat !== undefined && `${stat.dev}:${stat.ino}` === this.#inode;
+  }
+
+  /** Whether the schema holds nothing at all, as in a database that an application has only just created. */
+  isEmpty(): boolean {
+    const connection = connect(this.path, { readOnly: true });
+    try {
+      return connection.prepare("select 1 from sqlite_schema limit 1").get() === undefined;
+    } finally {
+      connection.close();
+    }
+  }
+
+  /**
+   * Closes every connection and leaves the WAL in place: a read-only connection that has read closes last, and such a
+   * one never deletes it.
+   */
+  close(): void {
+    let keeper: DatabaseSync | undefined;
+    try {
+      keeper = connect(this.path, { readOnly: true });
+      keeper.prepare("select count(*) from sqlite_schema").get();
+    } catch {
+      // The file is gone, or locked for a moment: then there is no WAL to keep, or somebody else keeps it.
+    }
+    for (const mark of this.marks) mark.close();
+    this.sealer.close();
+    this.checkpointer.close();
+    keeper?.close();
+    this.wal.close();
+    fs.closeSync(this.descriptor);
+  }
+}
+
+function enterWalMode(path: string, logger: Logger): boolean | "locked" {
+  const connection = connect(path);
+  try {
+    const before = String(connection.prepare("pragma journal_mode").get()?.["journal_mode"]);
+    if (before === "wal") return false;
+    try {
+      const after = String(connection.prepare("pragma journal_mode=wal").get()?.["journal_mode"]);
+      if (after !== "wal") {
+        throw new LitewakeError("database", `${path} stays in journal mode ${after}`, {
+          next: "Litewake needs WAL mode: is the file on a file system without shared memory?",
+        });
+      }
+    } catch (error) {
+      if (isBusy(error)) return "locked";
+      throw error;
+    }
+    logger("warn", "journal mode changed to WAL, which Litewake needs", { db: path, before });
+    return true;
+  } finally {
+    connection.close();
+  }
+}
+
+function requireWritable(path: string): void {
+  try {
+    fs.accessSync(path, fs.constants.R_OK | fs.constants.W_OK);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, cause: unknown): LitewakeError {
+  const uid = process.getuid?.();
+  return new LitewakeError("database", `${path} cannot be opened for reading and writing`, {
+    next: `give user ${uid ?? "that runs Litewake"} read and write permission on the file and its folder`,
+    cause,
+  });
+}
+
+function notADatabase(path: string, cause?: unknown): LitewakeError {
+  return new LitewakeError("database", `${path} is not a SQLite database, or it is encrypted`, {
+    next: "name a plain SQLite file; encrypted ones (SQLCipher and its like) cannot be followed",
+    cause,
+  });
+}

@@ -1,0 +1,40 @@
+// A read transaction: the only thing that keeps everyone, in every process, from restarting the WAL.
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+
+/**
+ * One connection whose read transaction marks a place in the WAL. `BEGIN` alone marks nothing: a `SELECT` must follow.
+ * On a WAL that is empty or fully written back the mark is "mark 0", which forbids writing back but not a restart.
+ */
+export class ReadMark {
+  readonly #connection: DatabaseSync;
+  readonly #touch: StatementSync;
+  #held = false;
+
+  constructor(connection: DatabaseSync) {
+    this.#connection = connection;
+    this.#touch = connection.prepare("select 1 from sqlite_schema limit 1");
+  }
+
+  get held(): boolean {
+    return this.#held;
+  }
+
+  /** Marks the present end of the WAL. */
+  take(): void {
+    if (this.#held) return;
+    this.#connection.exec("begin");
+    this.#held = true;
+    this.#touch.get();
+  }
+
+  release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#connection.exec("commit");
+  }
+
+  close(): void {
+    this.release();
+    this.#connection.close();
+  }
+}

@@ -1,0 +1,66 @@
+// SQLite as Litewake uses it: which versions are safe, how its errors are told apart, and connections that never wait.
+import { DatabaseSync } from "node:sqlite";
+import { LitewakeError } from "../errors.ts";
+
+/**
+ * Below this, a write at the same time as a checkpoint from another connection can corrupt the database (the WAL-reset
+ * bug, 3.7.0 to 3.51.2); checkpointing beside writers is what a shipper does.
+ */
+export const MINIMUM_SQLITE = "3.51.3";
+
+const SQLITE_BUSY = 5;
+const SQLITE_LOCKED = 6;
+const SQLITE_NOTADB = 26;
+
+/** Whether dotted version `a` is at least `b`. */
+export function isAtLeast(a: string, b: string): boolean {
+  const left = a.split(".").map(Number);
+  const right = b.split(".").map(Number);
+  for (let i = 0; i < right.length; i++) {
+    const difference = (left[i] ?? 0) - (right[i] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}
+
+let checked = false;
+
+/** Throws one clear line when the SQLite inside this Node is too old to checkpoint beside writers. */
+export function requireSafeSqlite(): void {
+  if (checked) return;
+  const memory = new DatabaseSync(":memory:");
+  const row = memory.prepare("select sqlite_version() as version").get();
+  memory.close();
+  const version = String(row?.["version"]);
+  if (!isAtLeast(version, MINIMUM_SQLITE)) {
+    throw new LitewakeError("usage", `SQLite ${version} inside Node ${process.versions.node} is older than ${MINIMUM_SQLITE}`, {
+      next: "run Litewake on Node 22.23 or newer, or 24 or newer",
+    });
+  }
+  checked = true;
+}
+
+function primaryCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return undefined;
+  return error.errcode & 0xff;
+}
+
+/** Somebody else holds a lock that the statement needs. */
+export function isBusy(error: unknown): boolean {
+  const code = primaryCode(error);
+  return code === SQLITE_BUSY || code === SQLITE_LOCKED;
+}
+
+/** The file is no SQLite database, or an encrypted one. */
+export function isNotADatabase(error: unknown): boolean {
+  return primaryCode(error) === SQLITE_NOTADB;
+}
+
+/**
+ * Opens a connection that never waits for a lock (a wait blocks the whole thread) and never checkpoints by itself.
+ */
+export function connect(path: string, options: { readonly readOnly?: boolean } = {}): DatabaseSync {
+  const connection = new DatabaseSync(path, { timeout: 0, ...options });
+  connection.exec("pragma wal_autocheckpoint=0");
+  return connection;
+}

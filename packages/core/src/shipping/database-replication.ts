@@ -1,0 +1,328 @@
+// One database and all its replicas, for as long as the process runs: the database may come late, go, and come again.
+import path from "node:path";
+import { ChangeWatch } from "../database/change-watch.ts";
+import { ContinuityLost } from "../database/follower.ts";
+import { DEFAULT_TUNING, type FollowerTuning } from "../database/follower-options.ts";
+import { LiveDatabase } from "../database/live-database.ts";
+import { LocalStateFile, metaFolder } from "../database/local-state.ts";
+import { isBusy } from "../database/sqlite.ts";
+import { LitewakeError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import type { Position } from "../replica/position.ts";
+import { DatabaseSession } from "./database-session.ts";
+import { ReplicaShipping, type ReplicaStatus, type ReplicaTarget } from "./replica-shipping.ts";
+
+/** A database to follow. Sizes in bytes. */
+export interface DatabaseReplication {
+  readonly path: string;
+  /** Folder of the local state; default `.<name>-litewake` beside the database. */
+  readonly metaPath?: string | undefined;
+  readonly replicas: readonly ReplicaTarget[];
+  /** The WAL may grow to this size while a replica does not answer; then that replica is let go. Default 1 GiB. */
+  readonly maxWalBytes?: number | undefined;
+  /** Overrides of the follower's figures. */
+  readonly tuning?: Partial<FollowerTuning> | undefined;
+}
+
+export interface DatabaseStatus {
+  readonly path: string;
+  readonly state: "waiting" | "following" | "stopped" | "failed";
+  readonly walBytes: number;
+  readonly replicas: readonly ReplicaStatus[];
+}
+
+const DEFAULT_MAX_WAL_BYTES = 1 << 30;
+/** A bridge is looked at each millisecond at first: a rotation's bridge lasts until the next commit. */
+const BRIDGE_FAST_MS = 1;
+const BRIDGE_SLOW_MS = 20;
+const BRIDGE_FAST_FOR_MS = 200;
+const LOCKED_RETRY_MS = 200;
+/** While nothing is committed the log is looked at less often, until the follower rests. */
+const QUIET_AFTER_MS = 1000;
+const QUIET_TICK_MS = 1000;
+const REST_RETRY_LIMIT = 6;
+
+export class DatabaseReplicator {
+  readonly #options: DatabaseReplication;
+  readonly #tuning: FollowerTuning;
+  readonly #logger: Logger;
+  readonly #newHistory: boolean;
+  readonly #watch: ChangeWatch;
+  readonly #state: LocalStateFile;
+  #session: DatabaseSession | undefined;
+  #shippings: ReplicaShipping[] = [];
+  #stopping = false;
+  #failure: unknown;
+  #wake: () => void = () => {};
+  #bornHere = false;
+  #finished: Promise<void> = Promise.resolve();
+  #watching: (() => void)[] = [];
+
+  constructor(options: DatabaseReplication, context: { readonly logger: Logger; readonly newHistory: boolean }) {
+    this.#options = { ...options, path: path.resolve(options.path) };
+    this.#tuning = { ...DEFAULT_TUNING, ...options.tuning };
+    this.#logger = (level, message, fields) => context.logger(level, message, { db: this.#options.path, ...fields });
+    this.#newHistory = context.newHistory;
+    this.#watch = new ChangeWatch(this.#options.path);
+    this.#state = new LocalStateFile(metaFolder(this.#options.path, options.metaPath));
+  }
+
+  get path(): string {
+    return this.#options.path;
+  }
+
+  get status(): DatabaseStatus {
+    const following = this.#session !== undefined;
+    const state = this.#failure !== undefined ? "failed" : this.#stopping ? "stopped" : following ? "following" : "waiting";
+    return {
+      path: this.path,
+      state,
+      walBytes: this.#session?.follower.logBytes ?? 0,
+      replicas: this.#shippings.map((shipping) => shipping.status),
+    };
+  }
+
+  /** The failure that ended the following for good, or that of its first failed replica. */
+  get failure(): unknown {
+    return this.#failure ?? this.#shippings.map((shipping) => shipping.failure).find((error) => error !== undefined);
+  }
+
+  /**
+   * Begins to follow. Resolves when the database is open (or known not to be there yet) and every replica was asked once;
+   * rejects with one clear line when it cannot be followed.
+   */
+  async start(): Promise<void> {
+    const first = this.#open();
+    if (first === undefined) this.#bornHere = true;
+    this.#finished = this.#run(first).catch((error: unknown) => {
+      this.#failure = error;
+      this.#logger("error", "the database is not followed any more", { error: String(error) });
+      this.#changed();
+    });
+    await this.#settled();
+  }
+
+  // A replica that is down must not hold up the others, or the application: its first failure counts as an answer.
+  async #settled(): Promise<void> {
+    while (this.#failure === undefined && !this.#stopping) {
+      const pending = this.#shippings.filter(({ status, isBegun }) => !isBegun && status.state === "starting");
+      if (pending.length === 0) return;
+      await new Promise<void>((resolve) => this.#watching.push(resolve));
+    }
+  }
+
+  #changed(): void {
+    const watching = this.#watching;
+    this.#watching = [];
+    for (const resolve of watching) resolve();
+    for (const shipping of this.#shippings) shipping.notify();
+  }
+
+  #open(): DatabaseSession | undefined {
+    const opened = LiveDatabase.open(this.path, this.#logger);
+    if (typeof opened === "string") {
+      this.#logger("info", "waiting for the database", { why: opened });
+      return undefined;
+    }
+    const session = new DatabaseSession({
+      database: opened,
+      state: this.#state,
+      tuning: this.#tuning,
+      logger: this.#logger,
+      newHistory: this.#newHistory,
+      bornHere: this.#bornHere,
+      onProgress: () => this.#changed(),
+    });
+    try {
+      session.start();
+    } catch (error) {
+      session.close();
+      if (isBusy(error)) return undefined;
+      throw error;
+    }
+    this.#beginShipping(session);
+    return session;
+  }
+
+  #beginShipping(session: DatabaseSession): void {
+    this.#session = session;
+    this.#shippings = this.#options.replicas.map((target) => new ReplicaShipping(target, session));
+    for (const shipping of this.#shippings) void shipping.run().finally(() => this.#changed());
+    this.#logger("info", "following", { pageSize: session.database.pageSize });
+  }
+
+  async #run(first: DatabaseSession | undefined): Promise<void> {
+    let session = first;
+    while (!this.#stopping) {
+      if (session === undefined) {
+        await this.#waitForChange(LOCKED_RETRY_MS);
+        if (!this.#stopping) session = this.#open();
+        continue;
+      }
+      const why = await this.#follow(session);
+      if (this.#stopping) break;
+      this.#logger("warn", "following begins anew", { reason: why });
+      await this.#abandon(session);
+      session = undefined;
+    }
+  }
+
+  /** Follows until stopped (`undefined`) or until the session cannot go on; answers why. */
+  async #follow(session: DatabaseSession): Promise<string | undefined> {
+    let quietSince = performance.now();
+    let bridgeSince = quietSince;
+    let rests = 0;
+    while (!this.#stopping) {
+      const now = performance.now();
+      let grown: boolean;
+      const before = session.follower.mode;
+      try {
+        if (!session.database.isCurrent()) return "the database file was deleted or replaced";
+        grown = session.tick(now);
+      } catch (error) {
+        if (error instanceof ContinuityLost) return error.message;
+        if (!isBusy(error)) throw error;
+        grown = false;
+      }
+      this.#enforceMaxWal(session);
+      const { mode } = session.follower;
+      if (grown) {
+        quietSince = now;
+        rests = 0;
+      }
+      if (mode === "bridge" && before === "mark") bridgeSince = now;
+      const quiet = now - quietSince;
+      if (quiet > this.#tuning.restAfterMs && this.#shippings.every((shipping) => shipping.isIdle)) {
+        if (session.rest()) {
+          await this.#rest(session);
+          continue;
+        }
+        if (++rests > REST_RETRY_LIMIT) {
+          await this.#waitForChange(undefined);
+          continue;
+        }
+      }
+      await this.#sleep(this.#delay(mode, now - bridgeSince, quiet));
+    }
+    return undefined;
+  }
+
+  #delay(mode: "mark" | "bridge", bridgedMs: number, quietMs: number): number {
+    if (mode === "bridge" && bridgedMs < BRIDGE_FAST_FOR_MS) return BRIDGE_FAST_MS;
+    if (quietMs > QUIET_AFTER_MS) return Math.min(QUIET_TICK_MS, this.#tuning.restAfterMs);
+    return mode === "bridge" ? BRIDGE_SLOW_MS : Math.min(this.#tuning.moveEveryMs, 25);
+  }
+
+  // Mark 0 is held and everything shipped: until the files change there is nothing to do and no timer.
+  async #rest(session: DatabaseSession): Promise<void> {
+    session.noteRest(this.#shippings.map((shipping) => shipping.shipper));
+    await this.#waitForChange(undefined);
+  }
+
+  #enforceMaxWal(session: DatabaseSession): void {
+    const limit = this.#options.maxWalBytes ?? DEFAULT_MAX_WAL_BYTES;
+    if (session.follower.logBytes < limit) return;
+    for (const shipping of this.#shippings) {
+      const { shipper } = shipping;
+      if (shipper.isReleased || shipper.pendingBytes < limit / 2) continue;
+      this.#logger("error", "the WAL has reached max-wal; this replica is let go and gets a new generation later", {
+        replica: shipping.target.name,
+        pendingBytes: shipper.pendingBytes,
+        maxWal: limit,
+      });
+      shipper.release("the replica fell behind by more than max-wal");
+    }
+  }
+
+  /** A timer, or a change of the files, whichever comes first; no timer at all without a time. */
+  #waitForChange(ms: number | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      let timer: NodeJS.Timeout | undefined;
+      const done = () => {
+        clearTimeout(timer);
+        this.#watch.disarm();
+        this.#wake = () => {};
+        resolve();
+      };
+      this.#wake = done;
+      this.#watch.arm(done);
+      // Armed first and looked at after: a change just before the watch was set is not missed.
+      if (this.#session !== undefined && this.#changedUnseen(this.#session)) done();
+      else if (ms !== undefined) timer = setTimeout(done, ms);
+      if (this.#stopping) done();
+    });
+  }
+
+  #changedUnseen(session: DatabaseSession): boolean {
+    const { log } = session.database.checkpointer.state();
+    return log !== session.follower.epoch.frames && log !== 0;
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, ms);
+      function done(): void {
+        clearTimeout(timer);
+        resolve();
+      }
+      this.#wake = done;
+    });
+  }
+
+  async #abandon(session: DatabaseSession): Promise<void> {
+    for (const shipping of this.#shippings) shipping.stop();
+    this.#shippings = [];
+    this.#session = undefined;
+    session.close();
+  }
+
+  /**
+   * Resolves when every replica has acknowledged what is committed at the time of the call, with the places; rejects when
+   * a replica has failed, or when the signal ends the wait.
+   */
+  async sync(signal?: AbortSignal): Promise<Position[]> {
+    const session = this.#session;
+    if (this.#failure !== undefined) throw this.#failure;
+    if (session === undefined) return [];
+    session.follower.observe();
+    const { place } = session.log.current;
+    const shipped = Promise.all(this.#shippings.map((shipping) => shipping.shipped(place)));
+    if (signal === undefined) return shipped;
+    return Promise.race([shipped, aborted(signal, () => this.#lateLine())]);
+  }
+
+  #lateLine(): string {
+    const late = this.#shippings.filter(({ shipper }) => shipper.isPending);
+    const parts = late.map(({ status }) => `${status.url} (${status.pendingBytes} bytes, ${status.error ?? status.state})`);
+    return `${this.path} is not fully shipped to ${parts.join(", ")}`;
+  }
+
+  /** Ships what is there until `deadline` ends, writes everything back, and lets go. Rejects when the tail is not durable. */
+  async stop(deadline: AbortSignal): Promise<void> {
+    let failure: unknown;
+    try {
+      await this.sync(deadline);
+    } catch (error) {
+      failure = error;
+    }
+    this.#stopping = true;
+    this.#wake();
+    await this.#finished;
+    this.#watch.disarm();
+    const session = this.#session;
+    if (session !== undefined) {
+      for (const shipping of this.#shippings) shipping.stop();
+      await session.finish(this.#shippings.map((shipping) => shipping.shipper));
+      this.#session = undefined;
+    }
+    if (failure !== undefined) throw failure;
+  }
+}
+
+function aborted(signal: AbortSignal, line: () => string): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const fail = () => reject(new LitewakeError("unreachable", line(), { next: "it stays in the WAL and is shipped at the next start" }));
+    if (signal.aborted) fail();
+    else signal.addEventListener("abort", fail, { once: true });
+  });
+}

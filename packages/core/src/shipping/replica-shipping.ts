@@ -1,0 +1,284 @@
+// The loop of one replica: when to ship, when to take a snapshot, and what to do when the replica does not answer.
+import { ReplicaError } from "../backend/error.ts";
+import { comparePlace, type LogPlace } from "../database/epoch.ts";
+import { ContinuityLost } from "../database/follower.ts";
+import { LitewakeError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import type { Position } from "../replica/position.ts";
+import { Retention } from "../replica/retention.ts";
+import { SegmentMoved } from "./segment.ts";
+import type { ShipperHost } from "./shipper-host.ts";
+import { causeOf, IndexFull, isFatal, Shipper, type ShipperTarget } from "./shipper.ts";
+
+/** A replica of one database and how it is kept. Durations in milliseconds. */
+export interface ReplicaTarget extends ShipperTarget {
+  /** Shortest time between the starts of two puts while there is little to ship. */
+  readonly syncIntervalMs: number;
+  /** A snapshot is taken when the newest is older than this and something changed since; 0: as `retentionMs`. */
+  readonly snapshotIntervalMs: number;
+  /** Every instant of so long a window stays restorable; 0: nothing is ever deleted. */
+  readonly retentionMs: number;
+  readonly retentionCheckIntervalMs: number;
+}
+
+/** So many bytes of log are shipped at once, whatever the interval: a restart of the WAL needs a short tail. */
+const EAGER_BYTES = 4 << 20;
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 30_000;
+const MOVED_RETRY_MS = 5;
+
+export type ReplicaState = "starting" | "shipping" | "retrying" | "failed" | "stopped";
+
+/** What is known of one replica at this moment. */
+export interface ReplicaStatus {
+  readonly name: string;
+  readonly url: string;
+  readonly state: ReplicaState;
+  /** The last place acknowledged. */
+  readonly position: Position | undefined;
+  readonly pendingBytes: number;
+  /** The reason of the last failure while it lasts. */
+  readonly error: string | undefined;
+}
+
+interface Waiter {
+  readonly place: LogPlace;
+  readonly resolve: (position: Position) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class ReplicaShipping {
+  readonly target: ReplicaTarget;
+  readonly shipper: Shipper;
+  readonly #host: ShipperHost;
+  readonly #logger: Logger;
+  readonly #retention: Retention;
+  readonly #stop = new AbortController();
+  #state: ReplicaState = "starting";
+  #error: unknown;
+  #begun = false;
+  #wake: () => void = () => {};
+  #urgent = false;
+  #lastPut = -Infinity;
+  #nextRetention = 0;
+  #shippedSinceRetention = true;
+  #waiters: Waiter[] = [];
+
+  constructor(target: ReplicaTarget, host: ShipperHost) {
+    this.target = target;
+    this.#host = host;
+    this.#logger = host.logger;
+    this.shipper = new Shipper(target, host);
+    this.#retention = new Retention(target.client, { retentionMs: target.retentionMs });
+    this.#nextRetention = Date.now() + Math.min(target.retentionCheckIntervalMs, target.retentionMs);
+    host.log.addReader(this.shipper);
+  }
+
+  get status(): ReplicaStatus {
+    return {
+      name: this.target.name,
+      url: this.target.client.url,
+      state: this.#state,
+      position: this.shipper.position,
+      pendingBytes: this.shipper.pendingBytes,
+      error: this.#error === undefined ? undefined : messageOf(this.#error),
+    };
+  }
+
+  /** The failure that ended this replica for good, if one did. */
+  get failure(): unknown {
+    return this.#state === "failed" ? this.#error : undefined;
+  }
+
+  /** Whether the replica was reached and its place found. */
+  get isBegun(): boolean {
+    return this.#begun;
+  }
+
+  /** Whether nothing is to be done until the log grows. */
+  get isIdle(): boolean {
+    return this.#state === "shipping" && !this.shipper.isPending && this.#waiters.length === 0 && !this.#isSnapshotDue();
+  }
+
+  /** Something may be there to ship. */
+  notify(): void {
+    this.#settleWaiters();
+    this.#wake();
+  }
+
+  /** Resolves when the replica has acknowledged the log up to `place`; ships without waiting for the interval. */
+  shipped(place: LogPlace): Promise<Position> {
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ place, resolve, reject });
+      this.#urgent = true;
+      if (this.#state === "failed") reject(this.#error);
+      this.notify();
+    });
+  }
+
+  #settleWaiters(): void {
+    const { cursor, position } = this.shipper;
+    if (cursor === undefined || position === undefined || this.shipper.isReleased) return;
+    const open: Waiter[] = [];
+    for (const waiter of this.#waiters) {
+      const reached = comparePlace(cursor, waiter.place) >= 0 || !this.shipper.isPending;
+      if (reached) waiter.resolve(position);
+      else open.push(waiter);
+    }
+    this.#waiters = open;
+    if (open.length === 0) this.#urgent = false;
+  }
+
+  /** Ships until stopped. Resolves at the stop or at a failure that no retry can mend. */
+  async run(): Promise<void> {
+    const { signal } = this.#stop;
+    let delay = FIRST_RETRY_MS;
+    while (!signal.aborted) {
+      try {
+        await this.#advance(signal);
+        delay = FIRST_RETRY_MS;
+        this.#recovered();
+      } catch (error) {
+        if (signal.aborted) break;
+        if (causeOf(error, SegmentMoved) !== undefined) {
+          await this.#pause(MOVED_RETRY_MS, false);
+          continue;
+        }
+        if (this.#restartGeneration(error)) continue;
+        if (isFatal(error)) return this.#fail(error);
+        this.#retrying(error, delay);
+        await this.#pause(delay * (0.5 + Math.random() / 2), false);
+        delay = Math.min(delay * 2, LAST_RETRY_MS);
+      }
+    }
+    this.#state = this.#state === "failed" ? "failed" : "stopped";
+    this.#rejectWaiters(new LitewakeError("aborted", `replication to ${this.target.client.url} was stopped`));
+  }
+
+  async #advance(signal: AbortSignal): Promise<void> {
+    if (!this.#begun || (this.shipper.isReleased && !signal.aborted)) {
+      await this.shipper.begin(signal);
+      this.#begun = true;
+      this.#state = "shipping";
+      this.#settleWaiters();
+    }
+    if (this.shipper.isPending) {
+      const due = this.#urgent || this.shipper.pendingBytes >= EAGER_BYTES ? 0 : this.#lastPut + this.target.syncIntervalMs - performance.now();
+      if (due > 0) {
+        await this.#pause(due, true);
+        if (!this.#urgent && this.shipper.pendingBytes < EAGER_BYTES && this.#lastPut + this.target.syncIntervalMs > performance.now()) return;
+      }
+      this.#lastPut = performance.now();
+      this.#shippedSinceRetention = true;
+      // Everything that is there now, and no more: what is committed meanwhile waits for its interval.
+      const until = this.#host.log.current.place;
+      while (!signal.aborted && this.shipper.cursor !== undefined && comparePlace(this.shipper.cursor, until) < 0) {
+        if (!(await this.shipper.shipNext(signal))) break;
+      }
+      this.#settleWaiters();
+    } else if (this.#isSnapshotDue()) {
+      if (!(await this.shipper.snapshot(signal))) await this.#pause(this.target.syncIntervalMs, true);
+    } else if (this.#isRetentionDue()) {
+      await this.#retain(signal);
+    } else {
+      this.#settleWaiters();
+      await this.#pause(undefined, true);
+    }
+  }
+
+  #isSnapshotDue(): boolean {
+    const interval = this.target.snapshotIntervalMs > 0 ? this.target.snapshotIntervalMs : this.target.retentionMs;
+    const at = this.shipper.newestSnapshotAt;
+    return interval > 0 && at !== undefined && this.shipper.shippedSinceSnapshot && Date.now() - at.getTime() >= interval;
+  }
+
+  #isRetentionDue(): boolean {
+    return this.target.retentionMs > 0 && this.#shippedSinceRetention && Date.now() >= this.#nextRetention;
+  }
+
+  async #retain(signal: AbortSignal): Promise<void> {
+    this.#nextRetention = Date.now() + this.target.retentionCheckIntervalMs;
+    const generation = this.shipper.position?.generation;
+    if (generation === undefined) return;
+    const result = await this.#retention.run({ current: generation, signal });
+    // While something is marked for deletion the next run must come even if nothing more is shipped.
+    this.#shippedSinceRetention = result.pending > 0;
+    if (result.deleted > 0) this.#logger("info", "retention deleted objects", { replica: this.target.name, deleted: result.deleted });
+  }
+
+  // Waits for the time given, or (`wakeable`) until something happens. Without a time there is no timer at all.
+  #pause(ms: number | undefined, wakeable: boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const { signal } = this.#stop;
+      let timer: NodeJS.Timeout | undefined;
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        this.#wake = () => {};
+        resolve();
+      };
+      if (ms !== undefined) timer = setTimeout(done, ms);
+      signal.addEventListener("abort", done);
+      const waitsForBytes = wakeable && ms !== undefined;
+      this.#wake = () => {
+        if (!wakeable) return;
+        if (!waitsForBytes || this.#urgent || this.shipper.pendingBytes >= EAGER_BYTES) done();
+      };
+      if (signal.aborted) done();
+    });
+  }
+
+  #recovered(): void {
+    if (this.#state !== "retrying") return;
+    this.#state = "shipping";
+    this.#error = undefined;
+    this.#logger("info", "replica answers again", { replica: this.target.name });
+  }
+
+  #retrying(error: unknown, delayMs: number): void {
+    const message = messageOf(error);
+    const level = this.#state === "retrying" && messageOf(this.#error) === message ? "debug" : "error";
+    this.#state = "retrying";
+    this.#error = error;
+    this.#logger(level, "replica does not take what is shipped", {
+      replica: this.target.name,
+      url: this.target.client.url,
+      error: message,
+      retryInMs: Math.round(delayMs),
+    });
+  }
+
+  // The history is broken for this replica alone: the others go on.
+  #restartGeneration(error: unknown): boolean {
+    const lost = causeOf(error, ContinuityLost) ?? causeOf(error, IndexFull);
+    if (lost === undefined) return false;
+    this.#logger("warn", "history of this replica ends", { replica: this.target.name, reason: lost.message });
+    this.shipper.release(lost.message);
+    return true;
+  }
+
+  #fail(error: unknown): void {
+    this.#state = "failed";
+    this.#error = error;
+    this.#host.log.removeReader(this.shipper);
+    this.#logger("error", "replication stopped", { replica: this.target.name, error: messageOf(error) });
+    this.#rejectWaiters(error);
+    this.#host.acknowledged(this.shipper);
+  }
+
+  #rejectWaiters(error: unknown): void {
+    for (const waiter of this.#waiters) waiter.reject(error);
+    this.#waiters = [];
+  }
+
+  /** Ends the loop; a put under way is aborted and leaves nothing. */
+  stop(): void {
+    this.#stop.abort();
+  }
+}
+
+/** One line for a log: the error and what it was wrapped round. */
+function messageOf(error: unknown): string {
+  if (ReplicaError.is(error) || error instanceof LitewakeError) return error.message;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

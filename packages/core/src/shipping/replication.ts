@@ -1,0 +1,82 @@
+// Replication of several databases by one process.
+import { LitewakeError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import type { Position } from "../replica/position.ts";
+import { type DatabaseReplication, DatabaseReplicator, type DatabaseStatus } from "./database-replication.ts";
+
+export interface ReplicationOptions {
+  readonly databases: readonly DatabaseReplication[];
+  readonly logger: Logger;
+  /** Allow a new generation although the local database is empty or older than what was shipped. */
+  readonly newHistory?: boolean | undefined;
+}
+
+/** A place that a replica has acknowledged. */
+export interface SyncedDatabase {
+  readonly path: string;
+  /** One for each replica, in the order of the configuration; none for a database that is not there yet. */
+  readonly positions: readonly Position[];
+}
+
+const STOP_DEADLINE_MS = 30_000;
+
+/** Databases being followed and shipped. Ends by `stop`, which ships what is left. */
+export class Replication implements AsyncDisposable {
+  readonly #databases: readonly DatabaseReplicator[];
+
+  private constructor(databases: readonly DatabaseReplicator[]) {
+    this.#databases = databases;
+  }
+
+  /**
+   * Starts to follow every database. Resolves when each replica was reached, or has failed for a reason that a retry may
+   * mend; rejects, with everything stopped again, when a database or a replica is refused.
+   */
+  static async start(options: ReplicationOptions): Promise<Replication> {
+    const context = { logger: options.logger, newHistory: options.newHistory ?? false };
+    const replicators = options.databases.map((database) => new DatabaseReplicator(database, context));
+    const replication = new Replication(replicators);
+    const results = await Promise.allSettled(replicators.map((replicator) => replicator.start()));
+    const failure = results.find((result) => result.status === "rejected")?.reason ?? replication.failure;
+    if (failure === undefined) return replication;
+    await replication.stop({ signal: AbortSignal.abort() }).catch(() => {});
+    throw failure;
+  }
+
+  get status(): readonly DatabaseStatus[] {
+    return this.#databases.map((database) => database.status);
+  }
+
+  /** The first failure that no retry can mend; `undefined` while all is well or may become so. */
+  get failure(): unknown {
+    return this.#databases.map((database) => database.failure).find((error) => error !== undefined);
+  }
+
+  /** Resolves when every replica has acknowledged what is committed in each database at the time of the call. */
+  async sync(options: { readonly signal?: AbortSignal } = {}): Promise<SyncedDatabase[]> {
+    return Promise.all(
+      this.#databases.map(async (database) => ({ path: database.path, positions: await database.sync(options.signal) })),
+    );
+  }
+
+  /**
+   * Ships what is left, writes every WAL back into its database, and lets go. Rejects after the deadline (30 s, or the
+   * signal) with what is not durable; everything is released in any case.
+   */
+  async stop(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const signal = options.signal ?? AbortSignal.timeout(STOP_DEADLINE_MS);
+    const results = await Promise.allSettled(this.#databases.map((database) => database.stop(signal)));
+    const failed = results.filter((result) => result.status === "rejected").map((result): unknown => result.reason);
+    const [first] = failed;
+    if (first === undefined) return;
+    if (failed.length === 1) throw first;
+    const more = failed.length - 1;
+    throw new LitewakeError("unreachable", `${String(first instanceof Error ? first.message : first)} (and ${more} more)`, {
+      cause: first,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}

@@ -1,0 +1,88 @@
+// Where a replica stands at a start, and whether the live log continues it.
+import { LitewakeError } from "../errors.ts";
+import { readCatalog } from "../replica/catalog.ts";
+import { formatPosition, type Generation } from "../replica/position.ts";
+import type { ChainState } from "../wal/frame-chain.ts";
+import { decideContinuity, type PreviousEnd, type Unproven } from "./continuity.ts";
+import type { ShipperTarget } from "./shipper.ts";
+import type { ShipperHost } from "./shipper-host.ts";
+import { newestGeneration, readShippedTail, type ShippedTail } from "./shipped-tail.ts";
+
+export type Resumed =
+  | {
+      readonly kind: "resumed";
+      readonly generation: Generation;
+      /** The epoch of the live log in which the next byte lies, and the index it is shipped as. */
+      readonly epoch: number;
+      readonly index: number;
+      readonly offset: number;
+      readonly chain: ChainState | undefined;
+      readonly previous: PreviousEnd | undefined;
+      readonly newestSnapshot: { readonly index: number; readonly at: Date };
+    }
+  | { readonly kind: "new"; readonly reason: string };
+
+/**
+ * Reads the replica's end and looks for evidence. Throws `refused` where a new generation would put an empty or older
+ * database over existing history.
+ */
+export async function resume(target: ShipperTarget, host: ShipperHost, signal: AbortSignal): Promise<Resumed> {
+  const catalog = await readCatalog(target.client, { signal });
+  const record = newestGeneration(catalog);
+  if (record === undefined) return { kind: "new", reason: "the replica holds no generation yet" };
+  let tail: ShippedTail;
+  try {
+    tail = await readShippedTail(target.client, record, host.database.pageSize, signal);
+  } catch (error) {
+    if (!(error instanceof LitewakeError) || error.kind !== "damaged") throw error;
+    return { kind: "new", reason: `the replica's last segment cannot be read: ${error.message}` };
+  }
+  const found = decideContinuity(tail, target.client.url, host.evidence());
+  const { generation, newestSnapshot } = tail;
+  const epoch = host.log.current.number;
+  const base = { kind: "resumed" as const, generation, newestSnapshot };
+  switch (found.kind) {
+    case "same-wal":
+      said(host, target, tail, "the WAL goes on where it was");
+      return { ...base, epoch, index: found.index, offset: found.offset, chain: found.chain, previous: undefined };
+    case "next-wal":
+      said(host, target, tail, "everything was shipped, a new WAL follows");
+      return { ...base, epoch, index: found.index, offset: 0, chain: undefined, previous: found.previous };
+    case "spooled":
+    case "old-tail": {
+      const adopted = host.adoptTail(found);
+      if (adopted === undefined) {
+        return { kind: "new", reason: "the old WAL's tail was overwritten while it was read" };
+      }
+      said(host, target, tail, "the rest of the old WAL was kept");
+      return { ...base, epoch: adopted, index: found.index, offset: found.offset, chain: found.chain, previous: undefined };
+    }
+    case "unproven":
+      refuseUnlessAllowed(found, tail, target, host);
+      return { kind: "new", reason: found.reason };
+  }
+}
+
+function said(host: ShipperHost, target: ShipperTarget, tail: ShippedTail, how: string): void {
+  host.logger("info", "same generation goes on", {
+    replica: target.name,
+    position: formatPosition(tail),
+    how,
+  });
+}
+
+function refuseUnlessAllowed(found: Unproven, tail: ShippedTail, target: ShipperTarget, host: ShipperHost): void {
+  const standing = host.bornHere ? "empty" : found.standing;
+  const where = `${target.client.url} (history up to ${formatPosition(tail)}, ${tail.updatedAt.toISOString()})`;
+  if (standing !== "unknown" && !host.newHistory) {
+    const what = standing === "empty" ? "is new or empty" : "is older than what was shipped";
+    throw new LitewakeError("refused", `${host.database.path} ${what}, but the replica is not: ${where}`, {
+      next: "restore the database first, or insist on a new history with -new-history",
+    });
+  }
+  host.logger("warn", "the database does not continue the replica's history; a new generation begins beside it", {
+    replica: target.name,
+    reason: found.reason,
+    history: formatPosition(tail),
+  });
+}

@@ -1,0 +1,40 @@
+// The stored form of a segment or snapshot: a proof where there is one, then one LZ4 frame.
+import { Lz4FrameEncoder } from "../codec/lz4-frame.ts";
+
+/** Up to so many stored bytes a body is held in memory, so that it goes out as one plain request. */
+const IN_MEMORY_BYTES = 8 << 20;
+
+/** Compresses `plain` behind `head`. Small results are bytes, large ones a stream that is produced as it is read. */
+export async function storedBody(
+  head: readonly Uint8Array[],
+  plain: AsyncIterable<Uint8Array>,
+): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+  const stored = compressed(head, plain);
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  while (bytes < IN_MEMORY_BYTES) {
+    const part = await stored.next();
+    if (part.done === true) return Buffer.concat(parts);
+    parts.push(part.value);
+    bytes += part.value.byteLength;
+  }
+  return resumed(parts, stored);
+}
+
+async function* compressed(
+  head: readonly Uint8Array[],
+  plain: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  const encoder = new Lz4FrameEncoder();
+  yield* head;
+  for await (const chunk of plain) yield* encoder.update(chunk);
+  yield* encoder.end();
+}
+
+async function* resumed(
+  parts: readonly Uint8Array[],
+  rest: AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield* parts;
+  yield* rest;
+}

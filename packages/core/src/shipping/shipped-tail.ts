@@ -1,0 +1,78 @@
+// Where a replica's history ends, read from the replica itself: one listing, one object.
+import type { ReplicaClient } from "../backend/client.ts";
+import { decompress } from "../codec/lz4-stream.ts";
+import { LitewakeError } from "../errors.ts";
+import type { Catalog, GenerationRecord } from "../replica/catalog.ts";
+import { segmentKey } from "../replica/layout.ts";
+import type { Generation } from "../replica/position.ts";
+import { frameBytes } from "../wal/frame.ts";
+import { WAL_HEADER_BYTES } from "../wal/header.ts";
+
+/** The end of the newest generation of a replica. */
+export interface ShippedTail {
+  readonly generation: Generation;
+  readonly index: number;
+  /** Where the next byte belongs; 0 where the generation has a snapshot and no segment yet. */
+  readonly offset: number;
+  /** The last frame, header and page; `undefined` where the index holds only its header, or nothing. */
+  readonly lastFrame: Uint8Array | undefined;
+  /** The 32-byte header, where the last segment begins with it. */
+  readonly header: Uint8Array | undefined;
+  readonly newestSnapshot: { readonly index: number; readonly at: Date };
+  /** The store's date of the newest object. */
+  readonly updatedAt: Date;
+}
+
+/** The generation that was written to last; one without a snapshot cannot be restored and does not count. */
+export function newestGeneration(catalog: Catalog): GenerationRecord | undefined {
+  let newest: GenerationRecord | undefined;
+  for (const record of catalog.generations) {
+    if (record.snapshots.length === 0) continue;
+    if (newest === undefined || record.updatedAt > newest.updatedAt) newest = record;
+  }
+  return newest;
+}
+
+/** Reads the tail of a generation. The last segment is streamed; only its last frame is kept. */
+export async function readShippedTail(
+  client: ReplicaClient,
+  record: GenerationRecord,
+  pageSize: number,
+  signal: AbortSignal | undefined,
+): Promise<ShippedTail> {
+  const snapshot = record.snapshots.at(-1);
+  if (snapshot === undefined) throw new Error(`generation ${record.generation} has no snapshot`);
+  const base = {
+    generation: record.generation,
+    newestSnapshot: { index: snapshot.index, at: snapshot.modifiedAt },
+    updatedAt: record.updatedAt,
+  };
+  const last = record.segments.at(-1);
+  if (last === undefined || last.index < snapshot.index) {
+    return { ...base, index: snapshot.index, offset: 0, lastFrame: undefined, header: undefined };
+  }
+  const key = segmentKey(record.generation, last.index, last.offset);
+  const size = frameBytes(pageSize);
+  let length = 0;
+  let tail: Uint8Array = new Uint8Array(0);
+  let header: Uint8Array | undefined;
+  try {
+    for await (const chunk of decompress(await client.get(key, { signal }))) {
+      const joined = Buffer.concat([tail, chunk]);
+      if (last.offset === 0 && header === undefined && joined.byteLength >= WAL_HEADER_BYTES) {
+        header = Uint8Array.from(joined.subarray(0, WAL_HEADER_BYTES));
+      }
+      length += chunk.byteLength;
+      tail = Uint8Array.from(joined.subarray(Math.max(0, joined.byteLength - size)));
+    }
+  } catch (error) {
+    if (error instanceof Error && error.name === "Lz4Error") {
+      throw new LitewakeError("damaged", `${client.url}/${key} cannot be read: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+  const offset = last.offset + length;
+  const frames = (offset - WAL_HEADER_BYTES) % size === 0 && offset >= WAL_HEADER_BYTES + size;
+  const whole = frames && length >= size ? tail : undefined;
+  return { ...base, index: last.index, offset, lastFrame: whole, header };
+}

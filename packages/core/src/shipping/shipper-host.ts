@@ -1,0 +1,32 @@
+// What a shipper needs of the database it ships: the log, the file standing still, and evidence of what happened before.
+import type { FrozenDatabase } from "../database/frozen-copy.ts";
+import type { FollowerStep } from "../database/follower-options.ts";
+import type { LiveDatabase } from "../database/live-database.ts";
+import type { Logger } from "../logger.ts";
+import type { Continuity, LocalEvidence } from "./continuity.ts";
+import type { LiveLog, LogReader } from "./live-log.ts";
+
+/** The database standing still until `release` is called. */
+export interface HeldDatabase extends FrozenDatabase {
+  release(): void;
+}
+
+export interface ShipperHost {
+  readonly database: LiveDatabase;
+  readonly log: LiveLog;
+  readonly logger: Logger;
+  /** A generation over existing history is allowed although the local database is empty or older. */
+  readonly newHistory: boolean;
+  /** The database was missing or empty when this process started; what is in it now was never in the replica. */
+  readonly bornHere: boolean;
+  evidence(): LocalEvidence;
+  /** Makes the unshipped tail of an older WAL readable as the epoch before the current one. */
+  adoptTail(found: Extract<Continuity, { kind: "spooled" | "old-tail" }>): number | undefined;
+  /** Waits until the database file stands still; one holder at a time. */
+  hold(signal: AbortSignal): Promise<HeldDatabase>;
+  /** Asks for a rotation at the next chance, whatever the WAL's size. */
+  requestRotation(): void;
+  /** A position was acknowledged by some replica. */
+  acknowledged(reader: LogReader): void;
+  step(step: FollowerStep): void;
+}

@@ -1,0 +1,360 @@
+// Ships one database's log to one replica: in order, each object acknowledged before the next.
+import type { ReplicaClient } from "../backend/client.ts";
+import { ReplicaError } from "../backend/error.ts";
+import { comparePlace, type Epoch, type LogPlace } from "../database/epoch.ts";
+import { ContinuityLost } from "../database/follower.ts";
+import { FreezeBroken, frozenBytes } from "../database/frozen-copy.ts";
+import { LitewakeError } from "../errors.ts";
+import { segmentKey, snapshotKey } from "../replica/layout.ts";
+import { type Generation, MAX_INDEX_BYTES, newGeneration, type Position } from "../replica/position.ts";
+import { encodeProof } from "../replica/proof.ts";
+import type { ChainState } from "../wal/frame-chain.ts";
+import type { PreviousEnd } from "./continuity.ts";
+import type { LogReader } from "./live-log.ts";
+import { settleConflict } from "./conflict.ts";
+import { resume, type Resumed } from "./resume.ts";
+import { type SegmentEnd, SegmentMoved, segmentBytes } from "./segment.ts";
+import { storedBody } from "./segment-body.ts";
+import type { ShipperHost } from "./shipper-host.ts";
+
+/** A segment is cut at the first commit past so many bytes of WAL. */
+const CUT_BYTES = 16 << 20;
+
+export interface ShipperTarget {
+  /** The replica's name in the configuration. */
+  readonly name: string;
+  readonly client: ReplicaClient;
+  /** Bytes of WAL that one index may hold before the next one must begin. */
+  readonly maxIndexBytes?: number | undefined;
+}
+
+/** Where a replica stands in the live log. */
+interface Cursor extends LogPlace {
+  /** The chain after the last byte acknowledged; `undefined` at the start of an index. */
+  readonly chain: ChainState | undefined;
+}
+
+/** How a generation's indexes lie over the log's epochs. */
+interface Course {
+  readonly generation: Generation;
+  readonly epoch: number;
+  readonly index: number;
+}
+
+export class Shipper implements LogReader {
+  readonly target: ShipperTarget;
+  readonly #host: ShipperHost;
+  readonly #maxIndexBytes: number;
+  #course: Course | undefined;
+  #cursor: Cursor | undefined;
+  /** The generation's snapshot holds everything below this place, so its first segment must not end before. */
+  #covered: LogPlace = { epoch: 0, offset: 0 };
+  /** Where the index before the cursor's ended: stated in the next index's first segment. */
+  #previous: PreviousEnd | undefined;
+  /** End of the segment whose put has begun: a repetition must hold the same bytes. */
+  #frozenEnd: number | undefined;
+  #released = false;
+  #newestSnapshot: { index: number; at: Date } | undefined;
+  #forced: string | undefined;
+  #shippedSinceSnapshot = false;
+
+  constructor(target: ShipperTarget, host: ShipperHost) {
+    this.target = target;
+    this.#host = host;
+    this.#maxIndexBytes = target.maxIndexBytes ?? MAX_INDEX_BYTES;
+  }
+
+  /** The place up to which the replica has acknowledged everything; `undefined` before it was first reached. */
+  get cursor(): LogPlace | undefined {
+    return this.#cursor;
+  }
+
+  /** The same place as the replica names it. */
+  get position(): Position | undefined {
+    if (this.#course === undefined || this.#cursor === undefined) return undefined;
+    return {
+      generation: this.#course.generation,
+      index: this.#indexOf(this.#cursor.epoch),
+      offset: this.#cursor.offset,
+    };
+  }
+
+  get newestSnapshotAt(): Date | undefined {
+    return this.#newestSnapshot?.at;
+  }
+
+  /** Whether anything was shipped that the newest snapshot does not hold. */
+  get shippedSinceSnapshot(): boolean {
+    return this.#shippedSinceSnapshot;
+  }
+
+  unshippedFrom(epoch: Epoch): number {
+    if (this.#released) return epoch.end;
+    const cursor = this.#cursor;
+    if (cursor === undefined || cursor.epoch < epoch.number) return 0;
+    if (cursor.epoch > epoch.number) return epoch.end;
+    return this.#isCovered(epoch) ? epoch.end : cursor.offset;
+  }
+
+  /** Whether the generation's snapshot holds this epoch whole, so that its bytes need never be shipped. */
+  #isCovered(epoch: Epoch): boolean {
+    const { epoch: number, offset } = this.#covered;
+    return this.#cursor?.offset === 0 && number === epoch.number && offset >= epoch.end;
+  }
+
+  /** Bytes of the log not yet acknowledged, as far as they are kept. */
+  get pendingBytes(): number {
+    const { current } = this.#host.log;
+    const cursor = this.#cursor;
+    if (cursor === undefined) return current.end;
+    let bytes = current.end - this.unshippedFrom(current);
+    for (let number = cursor.epoch; number < current.number; number++) {
+      const epoch = this.#host.log.epoch(number);
+      if (epoch !== undefined) bytes += epoch.end - this.unshippedFrom(epoch);
+    }
+    return bytes;
+  }
+
+  get isPending(): boolean {
+    const cursor = this.#cursor;
+    return cursor === undefined || comparePlace(cursor, this.#host.log.current.place) < 0;
+  }
+
+  /**
+   * Lets the log go on without this replica: it has fallen too far behind. It will need a new generation.
+   */
+  release(reason: string): void {
+    this.#released = true;
+    this.#forced = reason;
+  }
+
+  get isReleased(): boolean {
+    return this.#released;
+  }
+
+  /** Finds out where the replica stands, and begins a new generation where nothing proves that the log continues it. */
+  async begin(signal: AbortSignal): Promise<void> {
+    if (this.#forced !== undefined) return this.#beginGeneration(this.#forced, signal);
+    const found = await resume(this.target, this.#host, signal);
+    if (found.kind === "new") return this.#beginGeneration(found.reason, signal);
+    this.#takeUp(found);
+  }
+
+  #takeUp(found: Extract<Resumed, { kind: "resumed" }>): void {
+    this.#course = { generation: found.generation, epoch: found.epoch, index: found.index };
+    this.#cursor = { epoch: found.epoch, offset: found.offset, chain: found.chain };
+    this.#previous = found.previous;
+    this.#newestSnapshot = found.newestSnapshot;
+    this.#covered = { epoch: found.epoch, offset: 0 };
+    this.#shippedSinceSnapshot = found.index > found.newestSnapshot.index || found.offset > 0;
+    this.#host.acknowledged(this);
+  }
+
+  async #beginGeneration(reason: string, signal: AbortSignal): Promise<void> {
+    const { logger } = this.#host;
+    const generation = newGeneration();
+    logger("info", "new generation", { replica: this.target.name, generation, reason });
+    const wasReleased = this.#released;
+    this.#cursor = undefined;
+    let place: LogPlace;
+    try {
+      // From here on the log waits for this replica again: its first segment follows the snapshot without a gap.
+      place = await this.#putSnapshot(generation, () => 0, signal, async () => {
+        this.#released = false;
+      });
+    } catch (error) {
+      this.#released = wasReleased;
+      throw error;
+    }
+    this.#course = { generation, epoch: place.epoch, index: 0 };
+    this.#cursor = { epoch: place.epoch, offset: 0, chain: undefined };
+    this.#covered = place;
+    this.#previous = undefined;
+    this.#frozenEnd = undefined;
+    this.#forced = undefined;
+    this.#shippedSinceSnapshot = false;
+    this.#host.acknowledged(this);
+  }
+
+  /**
+   * Takes a snapshot of the database as it stands and stores it; segments up to its place are acknowledged first, so that
+   * no reader can choose it without them. Returns false when the present index has one already: a rotation is asked for,
+   * since replacing it would take the base away from the moments in between.
+   */
+  async snapshot(signal: AbortSignal): Promise<boolean> {
+    const course = this.#course;
+    if (course === undefined) return false;
+    if (this.#newestSnapshot?.index === this.#indexOf(this.#host.log.current.number)) {
+      this.#host.requestRotation();
+      return false;
+    }
+    await this.#putSnapshot(
+      course.generation,
+      (place) => this.#indexOf(place.epoch),
+      signal,
+      async (place) => {
+        while (this.#cursor !== undefined && comparePlace(this.#cursor, place) < 0) await this.shipNext(signal);
+      },
+    );
+    this.#shippedSinceSnapshot = false;
+    return true;
+  }
+
+  async #putSnapshot(
+    generation: Generation,
+    indexAt: (place: LogPlace) => number,
+    signal: AbortSignal,
+    shipUpTo: (place: LogPlace) => Promise<void>,
+  ): Promise<LogPlace> {
+    for (;;) {
+      const held = await this.#host.hold(signal);
+      try {
+        await shipUpTo(held);
+        const index = indexAt(held);
+        const key = snapshotKey(generation, index);
+        const started = performance.now();
+        const { database } = this.#host;
+        const plain = frozenBytes(database, held, () => this.#host.step("snapshot:copying"));
+        const head = encodeProof({
+          version: 1,
+          position: { index, offset: held.offset },
+          pageSize: database.pageSize,
+          pages: held.sizeBytes / database.pageSize,
+        });
+        this.#host.step("snapshot:put");
+        const result = await this.#put(key, await storedBody([head], plain), signal);
+        this.#host.step("snapshot:acknowledged");
+        this.#newestSnapshot = { index, at: result.modifiedAt };
+        this.#host.logger("info", "snapshot written", {
+          replica: this.target.name,
+          generation,
+          index,
+          bytes: held.sizeBytes,
+          stored: result.size,
+          ms: Math.round(performance.now() - started),
+        });
+        return { epoch: held.epoch, offset: held.offset };
+      } catch (error) {
+        if (causeOf(error, FreezeBroken) === undefined) throw error;
+      } finally {
+        held.release();
+      }
+    }
+  }
+
+  /** Ships the next segment, if there is one. Resolves when the replica has acknowledged it; false: nothing to ship. */
+  async shipNext(signal: AbortSignal): Promise<boolean> {
+    const cursor = this.#cursor;
+    const course = this.#course;
+    if (cursor === undefined || course === undefined) return false;
+    const { log } = this.#host;
+    const epoch = log.epoch(cursor.epoch);
+    if (epoch === undefined) throw new ContinuityLost("the log's older part is gone");
+    if (epoch.closed && epoch.number < log.current.number && this.#finished(cursor, epoch)) {
+      this.#enterNextEpoch(cursor, epoch);
+      return true;
+    }
+    const limit = this.#frozenEnd ?? epoch.end;
+    if (cursor.offset >= limit) return false;
+    if (cursor.offset >= this.#maxIndexBytes) throw new IndexFull();
+    await this.#shipSegment(course, cursor, epoch, limit, signal);
+    return true;
+  }
+
+  #finished(cursor: Cursor, epoch: Epoch): boolean {
+    return cursor.offset >= epoch.end || this.#isCovered(epoch);
+  }
+
+  #enterNextEpoch(cursor: Cursor, epoch: Epoch): void {
+    const course = this.#course;
+    if (course === undefined) return;
+    if (this.#isCovered(epoch)) {
+      // Nothing of this epoch was shipped and the snapshot holds it whole: the index begins with the next WAL instead.
+      this.#course = { ...course, epoch: epoch.number + 1 };
+      this.#previous = undefined;
+    } else if (cursor.chain !== undefined) {
+      this.#previous = { end: cursor.offset, ...cursor.chain.checksum };
+    }
+    this.#cursor = { epoch: epoch.number + 1, offset: 0, chain: undefined };
+    this.#host.acknowledged(this);
+  }
+
+  async #shipSegment(course: Course, cursor: Cursor, epoch: Epoch, limit: number, signal: AbortSignal): Promise<void> {
+    const { log } = this.#host;
+    if (!epoch.closed) await log.wal.sync();
+    let end: SegmentEnd | undefined;
+    const coveredTo = this.#covered.epoch === epoch.number && cursor.offset === 0 ? this.#covered.offset : 0;
+    const span = {
+      epoch,
+      from: cursor.offset,
+      chain: cursor.chain,
+      limit,
+      cutAt: this.#frozenEnd ?? Math.max(coveredTo, cursor.offset + CUT_BYTES),
+      covered: this.#isCovered(epoch),
+    };
+    const plain = segmentBytes(span, log.wal, (done) => {
+      end = done;
+      this.#frozenEnd = done.end;
+    });
+    const index = this.#indexOf(epoch.number);
+    const key = segmentKey(course.generation, index, cursor.offset);
+    const head = cursor.offset === 0 ? this.#proofHead(index) : [];
+    const body = await storedBody(head, plain);
+    this.#host.step("segment:put");
+    await settleConflict(this.target.client, key, () => this.#put(key, body, signal), () =>
+      segmentBytes({ ...span, limit: this.#frozenEnd ?? limit }, log.wal, () => {}),
+    );
+    if (end === undefined) throw new Error(`${this.target.client.url} acknowledged ${key} before it was read whole`);
+    this.#host.step("segment:acknowledged");
+    const done: SegmentEnd = end;
+    this.#cursor = { epoch: epoch.number, offset: done.end, chain: done.chain };
+    this.#frozenEnd = undefined;
+    this.#shippedSinceSnapshot = true;
+    this.#host.logger("debug", "segment shipped", {
+      replica: this.target.name,
+      index,
+      offset: cursor.offset,
+      bytes: done.end - cursor.offset,
+    });
+    this.#host.acknowledged(this);
+  }
+
+  #proofHead(index: number): Uint8Array[] {
+    const previous = this.#previous;
+    return previous === undefined ? [] : [encodeProof({ version: 1, previous: { index: index - 1, ...previous } })];
+  }
+
+  async #put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, signal: AbortSignal) {
+    const { client } = this.target;
+    return client.put(key, body, { signal, ...(client.capabilities.putIfAbsent ? { ifAbsent: true } : {}) });
+  }
+
+  #indexOf(epoch: number): number {
+    const course = this.#course;
+    return course === undefined ? 0 : course.index + (epoch - course.epoch);
+  }
+}
+
+/** The present index has no room for another segment's name; the WAL must be restarted first. */
+export class IndexFull extends Error {
+  constructor() {
+    super("the WAL has grown past what one index can hold");
+    this.name = "IndexFull";
+  }
+}
+
+/** Looks through an error's causes: a backend wraps what a body's stream threw. */
+export function causeOf<E extends Error>(error: unknown, type: new (...args: never[]) => E): E | undefined {
+  let at = error;
+  while (at instanceof Error) {
+    if (at instanceof type) return at;
+    at = at.cause;
+  }
+  return undefined;
+}
+
+/** Whether another writer has stored different bytes under a name of ours, or the replica may not be written. */
+export function isFatal(error: unknown): boolean {
+  if (error instanceof LitewakeError) return error.kind === "refused" || error.kind === "usage";
+  return ReplicaError.is(error) && (error.code === "InvalidConfig" || error.code === "Unsupported");
+}
