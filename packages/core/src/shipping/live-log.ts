@@ -10,6 +10,8 @@ import type { WalFile } from "../database/wal-file.ts";
 export interface LogReader {
   /** First byte of this epoch still needed; its end when none is. */
   unshippedFrom(epoch: Epoch): number;
+  /** No byte will be added to this epoch any more. */
+  closed(epoch: Epoch): void;
 }
 
 export class LiveLog implements FollowerHost {
@@ -86,6 +88,7 @@ export class LiveLog implements FollowerHost {
   epochClosed(closed: Epoch, next: Epoch): void {
     this.#closed.set(closed.number, closed);
     this.#current = next;
+    for (const reader of this.#readers) reader.closed(closed);
     this.dropShipped();
     this.#noteClosed(closed, next);
   }

@@ -250,10 +250,6 @@ export class Shipper implements LogReader {
     const { log } = this.#host;
     const epoch = log.epoch(cursor.epoch);
     if (epoch === undefined) throw new ContinuityLost("the log's older part is gone");
-    if (epoch.closed && epoch.number < log.current.number && this.#finished(cursor, epoch)) {
-      this.#enterNextEpoch(cursor, epoch);
-      return true;
-    }
     const limit = this.#frozenEnd ?? epoch.end;
     if (cursor.offset >= limit) return false;
     if (cursor.offset >= this.#maxIndexBytes) throw new IndexFull();
@@ -261,13 +257,12 @@ export class Shipper implements LogReader {
     return true;
   }
 
-  #finished(cursor: Cursor, epoch: Epoch): boolean {
-    return cursor.offset >= epoch.end || this.#isCovered(epoch);
-  }
-
-  #enterNextEpoch(cursor: Cursor, epoch: Epoch): void {
+  /** Goes on to the next epoch when this one is closed and nothing of it is left to ship. */
+  closed(epoch: Epoch): void {
+    const cursor = this.#cursor;
     const course = this.#course;
-    if (course === undefined) return;
+    if (cursor === undefined || course === undefined || cursor.epoch !== epoch.number) return;
+    if (cursor.offset < epoch.end && !this.#isCovered(epoch)) return;
     if (this.#isCovered(epoch)) {
       // Nothing of this epoch was shipped and the snapshot holds it whole: the index begins with the next WAL instead.
       this.#course = { ...course, epoch: epoch.number + 1 };
@@ -276,7 +271,7 @@ export class Shipper implements LogReader {
       this.#previous = { end: cursor.offset, ...cursor.chain.checksum };
     }
     this.#cursor = { epoch: epoch.number + 1, offset: 0, chain: undefined };
-    this.#host.acknowledged(this);
+    this.#frozenEnd = undefined;
   }
 
   async #shipSegment(course: Course, cursor: Cursor, epoch: Epoch, limit: number, signal: AbortSignal): Promise<void> {
@@ -309,6 +304,7 @@ export class Shipper implements LogReader {
     const done: SegmentEnd = end;
     this.#cursor = { epoch: epoch.number, offset: done.end, chain: done.chain };
     this.#frozenEnd = undefined;
+    if (epoch.closed) this.closed(epoch);
     this.#shippedSinceSnapshot = true;
     this.#host.logger("debug", "segment shipped", {
       replica: this.target.name,
