@@ -19,3 +19,21 @@ export {
   type ReplicaErrorDetails,
   type ReplicaOperation,
 } from "./backend/error.ts";
+// What each backend needs and none should write again.
+export { abortable, abortedError, throwIfAborted } from "./backend/abort.ts";
+export { bodyChunks } from "./backend/body.ts";
+export { checkKey, compareKeys, keyProblem, MAX_KEY_BYTES } from "./backend/key.ts";
+export { releasing } from "./backend/stream.ts";
+// Wrappers: each takes a client and is one.
+export { ConcurrencyLimit, limited } from "./backend/limit.ts";
+export {
+  countInto,
+  metered,
+  type MeteredOperation,
+  newOperationMetrics,
+  type OperationMetrics,
+  type OperationOutcome,
+  type OperationTotals,
+} from "./backend/metrics.ts";
+export { prefixed } from "./backend/prefix.ts";
+export { retrying, type RetryEvent, type RetryOptions } from "./backend/retry.ts";

@@ -3,7 +3,7 @@
 
 /** One stored object, as a listing shows it. */
 export interface ObjectInfo {
-  /** `/`-separated, relative to the replica's root, without a leading slash. */
+  /** `/`-separated, relative to the replica's root, without a leading slash. `checkKey` says what is allowed in it. */
   readonly key: string;
   /** Bytes as stored. */
   readonly size: number;
@@ -14,7 +14,10 @@ export interface ObjectInfo {
 /** The bytes of an object, in order. Leaving the loop early releases the connection behind it. */
 export type ByteStream = AsyncIterable<Uint8Array>;
 
-/** What a put accepts: bytes in memory, or a stream whose length is not known beforehand. */
+/**
+ * What a put accepts: bytes in memory, or a stream whose length is not known beforehand. A stream is read once, so only
+ * its owner, who can make it anew, can try such a put again.
+ */
 export type PutBody = Uint8Array | ByteStream;
 
 export interface CallOptions {
@@ -48,7 +51,7 @@ export interface Capabilities {
 
 /**
  * A replica's root in an object store. Every call may be made at the same time as any other; every failure is a
- * `ReplicaError`. No secret appears in `url` or in any error.
+ * `ReplicaError`. No secret appears in `url` or in any error. A key that `checkKey` refuses is `InvalidConfig`.
  */
 export interface ReplicaClient {
   /** The backend's name in `litestream.yml`: `file`, `s3`, `gcs`, `abs`, `sftp`, or a third party's. */

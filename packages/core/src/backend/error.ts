@@ -37,6 +37,8 @@ export interface ReplicaErrorDetails {
   readonly reason: string;
   /** The vendor's own error. */
   readonly cause?: unknown;
+  /** Only with `Conflict`, see `ReplicaError.ambiguous`. */
+  readonly ambiguous?: boolean;
 }
 
 const retryableByDefault: ReadonlySet<ReplicaErrorCode> = new Set(["Unavailable", "Throttled", "NoSpace", "Unknown"]);
@@ -47,6 +49,11 @@ export class ReplicaError extends Error {
   readonly retryable: boolean;
   readonly operation: ReplicaOperation;
   readonly key: string | undefined;
+  /**
+   * With `Conflict`: an earlier attempt of the same put ended without an answer, so the object that is there may be
+   * this caller's own. Settle it by comparing bytes. `false` proves nothing: a client may have tried again by itself.
+   */
+  readonly ambiguous: boolean;
 
   constructor(details: ReplicaErrorDetails) {
     const where = details.key === undefined ? details.operation : `${details.operation} ${details.key}`;
@@ -56,6 +63,7 @@ export class ReplicaError extends Error {
     this.retryable = details.retryable ?? retryableByDefault.has(details.code);
     this.operation = details.operation;
     this.key = details.key;
+    this.ambiguous = details.ambiguous ?? false;
   }
 
   /** Recognises the error across copies of this package, which `instanceof` does not. */

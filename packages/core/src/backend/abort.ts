@@ -1,0 +1,32 @@
+// The caller's signal, as every client must answer it: code `Aborted`, at once, whatever the store is doing.
+import { ReplicaError, type ReplicaOperation } from "./error.ts";
+
+/** The error of a call that the caller's signal ended. */
+export function abortedError(operation: ReplicaOperation, key?: string, cause?: unknown): ReplicaError {
+  return new ReplicaError({ code: "Aborted", operation, key, reason: "the caller ended the call", cause });
+}
+
+/** Throws `Aborted` if the signal has fired. */
+export function throwIfAborted(signal: AbortSignal | undefined, operation: ReplicaOperation, key?: string): void {
+  if (signal?.aborted === true) throw abortedError(operation, key, signal.reason);
+}
+
+/**
+ * Settles as `work` does, or rejects with `Aborted` as soon as the signal fires; what `work` then comes to is dropped,
+ * so whoever holds a resource in it must release it there.
+ */
+export function abortable<T>(
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+  operation: ReplicaOperation,
+  key?: string,
+): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(abortedError(operation, key, signal.reason));
+    const done = () => signal.removeEventListener("abort", onAbort);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    work.then(resolve, reject).finally(done);
+  });
+}
