@@ -1,6 +1,6 @@
 // The checkpoint connection: where SQLite says the log ends, and writing frames back into the database file.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { isBusy } from "./sqlite.ts";
+import { isBusy, LogUnreadable } from "./sqlite.ts";
 
 /** SQLite's own figures for the live WAL, in frames. */
 export interface LogState {
@@ -14,6 +14,8 @@ export interface PassiveResult extends LogState {
   /** Somebody else is checkpointing, or waits in a RESTART or TRUNCATE. */
   readonly busy: boolean;
 }
+
+const STATE_TRIES = 100;
 
 export class Checkpointer {
   readonly #connection: DatabaseSync;
@@ -31,8 +33,13 @@ export class Checkpointer {
    * published the commit leaves one, and the next writer overwrites it.
    */
   state(): LogState {
-    const row = this.#noop.get();
-    return { log: Math.max(0, Number(row?.["log"])), checkpointed: Math.max(0, Number(row?.["checkpointed"])) };
+    for (let tries = 0; tries < STATE_TRIES; tries++) {
+      const row = this.#noop.get();
+      const log = Number(row?.["log"]);
+      // -1: SQLite could not tell, since somebody was just changing the index of the log.
+      if (log >= 0) return { log, checkpointed: Number(row?.["checkpointed"]) };
+    }
+    throw new LogUnreadable();
   }
 
   /** Writes back up to the oldest mark. Never waits, never makes anybody wait for a lock. */

@@ -49,6 +49,8 @@ export class Follower {
   #mode: FollowerMode = "bridge";
   /** Upper bound of the frame our mark stands on: the log's end as read just after the mark was taken. */
   #markBound = 0;
+  /** Whether the mark is known to stand exactly there: nothing was committed while it was taken. */
+  #markExact = false;
   #epoch: Epoch;
   #bridgeFrames = 0;
 
@@ -88,7 +90,7 @@ export class Follower {
     const after = this.look();
     if (after.checkpointed === before.checkpointed && after.log >= before.log && this.#isThisWal(after)) {
       this.#next.release();
-      this.#enterMark(after);
+      this.#enterMark(after, before.log);
       return;
     }
     this.#current.release();
@@ -145,7 +147,7 @@ export class Follower {
     const after = this.look();
     if (!this.#isThisWal(after)) throw new ContinuityLost("the WAL was restarted while the bridge was left");
     this.#next.release();
-    this.#enterMark(after);
+    this.#enterMark(after, look.log);
     this.#step("bridge:released");
     return true;
   }
@@ -159,9 +161,10 @@ export class Follower {
     this.#host.epochClosed(closed, this.#epoch);
   }
 
-  #enterMark(look: Look): void {
+  #enterMark(look: Look, logBefore: number): void {
     this.#mode = "mark";
     this.#markBound = look.log;
+    this.#markExact = look.log === logBefore;
     this.#epoch.frames = look.log;
   }
 
@@ -172,12 +175,37 @@ export class Follower {
 
   /** Moves the mark to the present end, hand over hand. Only after `canMove`. */
   move(): void {
+    const before = this.database.checkpointer.state();
     this.#next.take();
     this.#step("move:marked");
+    this.#swapMarks();
+    this.#markBound = this.database.checkpointer.state().log;
+    this.#markExact = this.#markBound === before.log;
+    this.#step("move:released");
+  }
+
+  #swapMarks(): void {
     this.#current.release();
     [this.#current, this.#next] = [this.#next, this.#current];
-    this.#markBound = this.database.checkpointer.state().log;
-    this.#step("move:released");
+  }
+
+  /**
+   * Moves a mark that may stand short of the end although nothing was committed since: commits came while it was taken.
+   * Somebody's FULL, RESTART or TRUNCATE may wait for it to move while it keeps every writer out.
+   */
+  settle(): void {
+    if (this.#mode !== "mark" || this.#markExact) return;
+    const before = this.database.checkpointer.state();
+    this.#next.take();
+    const after = this.look();
+    // Less was written back than the log held before the mark was taken: so it stands on a frame.
+    if (this.#isThisWal(after) && after.checkpointed < before.log) {
+      this.#swapMarks();
+      this.#markBound = after.log;
+      this.#markExact = after.log === before.log;
+    } else {
+      this.#next.release();
+    }
   }
 
   /** Writes back up to our mark. */

@@ -45,8 +45,17 @@ function primaryCode(error: unknown): number | undefined {
   return error.errcode & 0xff;
 }
 
-/** Somebody else holds a lock that the statement needs. */
+/** SQLite could not tell where the log ends, for as long as it was asked: to be asked again later. */
+export class LogUnreadable extends Error {
+  constructor() {
+    super("the index of the log is locked");
+    this.name = "LogUnreadable";
+  }
+}
+
+/** Somebody else holds a lock that the statement needs: a moment later it may be free. */
 export function isBusy(error: unknown): boolean {
+  if (error instanceof LogUnreadable) return true;
   const code = primaryCode(error);
   return code === SQLITE_BUSY || code === SQLITE_LOCKED;
 }

@@ -221,7 +221,7 @@ export class DatabaseReplicator {
 
   #enforceMaxWal(session: DatabaseSession): void {
     const limit = this.#options.maxWalBytes ?? DEFAULT_MAX_WAL_BYTES;
-    if (session.follower.logBytes < limit) return;
+    if (session.follower.logBytes < limit || session.isPinnedByOthers()) return;
     for (const shipping of this.#shippings) {
       const { shipper } = shipping;
       if (shipper.isReleased || shipper.pendingBytes < limit / 2) continue;

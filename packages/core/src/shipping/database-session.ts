@@ -122,6 +122,7 @@ export class DatabaseSession implements ShipperHost {
 
   // Somebody else wrote everything back: it may be a RESTART or TRUNCATE that now waits for our mark.
   #yieldToWaiting(): void {
+    this.follower.settle();
     const { log, checkpointed } = this.database.checkpointer.state();
     if (log > 0 && log === checkpointed && this.follower.passive().busy) letWaitingCheckpointPass(this.follower);
   }
@@ -260,6 +261,12 @@ export class DatabaseSession implements ShipperHost {
     if (same && reached <= from) return spool;
     spool.discard();
     return undefined;
+  }
+
+  /** Whether the WAL cannot be restarted anyway, since somebody else's reader keeps most of it from being written back. */
+  isPinnedByOthers(): boolean {
+    const { log, checkpointed } = this.database.checkpointer.state();
+    return checkpointed < log / 2;
   }
 
   /** Whether the database file alone is the whole state, and has been for longer than a time stamp's grain. */
