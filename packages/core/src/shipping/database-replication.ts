@@ -1,4 +1,5 @@
 // One database and all its replicas, for as long as the process runs: the database may come late, go, and come again.
+import fs from "node:fs";
 import path from "node:path";
 import { ChangeWatch } from "../database/change-watch.ts";
 import { ContinuityLost } from "../database/follower.ts";
@@ -41,6 +42,8 @@ const LOCKED_RETRY_MS = 200;
 const QUIET_AFTER_MS = 1000;
 const QUIET_TICK_MS = 1000;
 const REST_RETRY_LIMIT = 6;
+/** While following begins anew, a sync that was under way asks again so often. */
+const RESYNC_MS = 20;
 
 export class DatabaseReplicator {
   readonly #options: DatabaseReplication;
@@ -149,6 +152,7 @@ export class DatabaseReplicator {
     this.#shippings = this.#options.replicas.map((target) => new ReplicaShipping(target, session));
     for (const shipping of this.#shippings) void shipping.run().finally(() => this.#changed());
     this.#logger("info", "following", { pageSize: session.database.pageSize });
+    this.#changed();
   }
 
   async #run(first: DatabaseSession | undefined): Promise<void> {
@@ -281,14 +285,30 @@ export class DatabaseReplicator {
    * a replica has failed, or when the signal ends the wait.
    */
   async sync(signal?: AbortSignal): Promise<Position[]> {
-    const session = this.#session;
-    if (this.#failure !== undefined) throw this.#failure;
-    if (session === undefined) return [];
-    session.follower.observe();
-    const { place } = session.log.current;
-    const shipped = Promise.all(this.#shippings.map((shipping) => shipping.shipped(place)));
+    const shipped = this.#shipped();
     if (signal === undefined) return shipped;
     return Promise.race([shipped, aborted(signal, () => this.#lateLine())]);
+  }
+
+  async #shipped(): Promise<Position[]> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const session = this.#session;
+      if (session === undefined) {
+        if (this.#stopping || !fs.existsSync(this.path)) return [];
+        await new Promise<void>((resolve) => this.#watching.push(resolve));
+        continue;
+      }
+      try {
+        session.follower.observe();
+        const { place } = session.log.current;
+        return await Promise.all(this.#shippings.map((shipping) => shipping.shipped(place)));
+      } catch (error) {
+        // Where following began anew, what is in the database now is shipped from there.
+        if (this.#session === session && !(error instanceof ContinuityLost)) throw error;
+        await new Promise<void>((resolve) => setTimeout(resolve, RESYNC_MS));
+      }
+    }
   }
 
   #lateLine(): string {
