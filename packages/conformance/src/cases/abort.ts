@@ -127,7 +127,7 @@ export const abortCases: readonly ConformanceCase[] = [
       await collect(await client.get(`a/${round}`, { signal }));
       await drain(client.list("", { signal }));
     }
-    assert.ok(listeners < 20, `${listeners} listeners were left on the signal after 60 calls`);
+    assert.ok(listeners < 10, `${listeners} listeners were left on the signal after 60 calls`);
   }),
 ];
 
