@@ -24,12 +24,15 @@ function install() {
 
 const build = () => run("tsc", ["-b", "tooling/tsconfig/workspace.json"]);
 
+// The tests run on the pinned Node, unless this says "system": then on the one that runs this file.
+const testNode = process.env.LITEWAKE_TEST_NODE === "system" ? process.execPath : "node";
+
 const tasks = {
   build: [install, build],
   check: [install, build, () => run("tsc", ["-p", "tooling/tsconfig/tests.json"])],
   lint: [install, build, () => run("oxlint", ["-c", "tooling/lint/oxlint.json", "packages", "tooling"])],
   format: [install, () => run("oxfmt", ["-c", "tooling/lint/oxfmt.json", "packages", "tooling"])],
-  test: [install, build, () => run("node", ["tooling/run/test.mjs", ...process.argv.slice(3)])],
+  test: [install, build, () => run(testNode, ["tooling/run/test.mjs", ...process.argv.slice(3)])],
   demo: [install, build, () => run("node", ["tooling/demo/demo.mjs", ...process.argv.slice(3)])],
 };
 
