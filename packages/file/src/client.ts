@@ -18,7 +18,7 @@ import {
   type ReplicaOperation,
   throwIfAborted,
 } from "@litewake/core/backend";
-import { fileError, meansAbsent, errnoOf } from "./errors.ts";
+import { errnoOf, fileError, meansAbsent } from "./errors.ts";
 import { Folders } from "./folders.ts";
 import { walk } from "./listing.ts";
 import type { FileOptions } from "./options.ts";
@@ -46,10 +46,10 @@ export class FileClient implements ReplicaClient {
   readonly #reading = new Set<FileHandle>();
 
   constructor(options: FileClientOptions) {
-    this.#root = options.root;
-    this.#folders = new Folders(options.root);
+    this.#root = path.resolve(options.root);
+    this.#folders = new Folders(this.#root);
     this.#link = options.link ?? link;
-    this.url = `file://${options.root}`;
+    this.url = `file://${this.#root}`;
   }
 
   async *list(prefix: string, { signal }: CallOptions = {}): AsyncGenerator<ObjectInfo> {
@@ -107,6 +107,7 @@ export class FileClient implements ReplicaClient {
 
   async delete(keys: readonly string[], { signal }: CallOptions = {}): Promise<void> {
     const files = keys.map((key) => this.#pathOf(key, "delete"));
+    throwIfAborted(signal, "delete");
     const folders = new Set<string>();
     const queue = files.entries();
     const worker = async (): Promise<void> => {
@@ -128,7 +129,6 @@ export class FileClient implements ReplicaClient {
     }
     for (const folder of folders) await this.#folders.prune(folder);
     for (const done of workers) if (done.status === "rejected") throw done.reason;
-    throwIfAborted(keys.length === 0 ? signal : undefined, "delete");
   }
 
   async close(): Promise<void> {

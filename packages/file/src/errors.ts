@@ -15,6 +15,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   EDQUOT: { code: "NoSpace", reason: "the disk quota is used up" },
   EFBIG: { code: "Unsupported", reason: "the object is larger than the file system or a limit of the process allows" },
   ENOTDIR: { code: "Unsupported", reason: "a part of the key is an object, not a folder" },
+  EEXIST: { code: "Unsupported", reason: "a part of the key is an object, not a folder" },
   EISDIR: { code: "Unsupported", reason: "the key names a folder" },
   ENOTEMPTY: { code: "Unsupported", reason: "the key names a folder" },
   ENAMETOOLONG: { code: "InvalidConfig", reason: "a part of the path is longer than the file system allows" },

@@ -17,7 +17,7 @@ export function fileOptions(location: ReplicaLocation, cwd: string = process.cwd
   const given = settings["path"];
   if (url !== undefined) {
     if (given !== undefined) throw invalid(`${url} and path: ${given} both say where the replica lies; give one of them`);
-    return { root: path.normalize(pathOfUrl(url)) };
+    return { root: path.resolve(pathOfUrl(url)) };
   }
   if (given === undefined || given === "") throw invalid("a file replica needs a path: (a folder) or a url: file:///folder");
   if (typeof given !== "string") throw invalid(`path: ${given} is not text; put it in quotes`);
