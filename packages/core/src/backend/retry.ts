@@ -29,7 +29,7 @@ export interface RetryEvent {
 export interface RetryOptions {
   /** Attempts in a row without progress, the first one included. Default 5. */
   readonly attempts?: number;
-  /** No attempt begins later than this after the first one, or after the last progress. Default 60,000. */
+  /** No attempt begins later than this after the call, or after the reader asked for what never came. Default 60,000. */
   readonly totalMs?: number;
   /** Upper bound of the first wait; doubles with each attempt. Default 100. */
   readonly firstDelayMs?: number;
@@ -83,8 +83,8 @@ class RetryingClient implements ReplicaClient {
         for await (const object of this.#inner.list(prefix, options)) {
           if (last !== undefined && compareKeys(object.key, last) <= 0) continue;
           last = object.key;
-          attempts.progressed();
           yield object;
+          attempts.progressed();
         }
         return;
       } catch (error) {
@@ -111,8 +111,8 @@ class RetryingClient implements ReplicaClient {
         const next = await stream.chunks.next();
         if (next.done === true) return;
         received += next.value.byteLength;
-        attempts.progressed();
         yield next.value;
+        attempts.progressed();
         continue;
       } catch (error) {
         await attempts.failed(error);
@@ -191,7 +191,7 @@ class Attempts {
     }
   }
 
-  /** Something new arrived: what failed before no longer counts. */
+  /** Something new arrived and was taken: what failed before, and the time until now, no longer count. */
   progressed(): void {
     this.#failures = 0;
     this.#since = this.#now();
