@@ -10,19 +10,17 @@ export async function rejectsWith(
   ...codes: readonly ReplicaErrorCode[]
 ): Promise<ReplicaError> {
   const wanted = codes.join(" or ");
-  let failure: unknown;
   try {
     await call();
   } catch (error) {
     if (error instanceof assert.AssertionError) throw error;
-    failure = error;
+    if (!ReplicaError.is(error)) {
+      throw new assert.AssertionError({ message: `${what}: threw ${String(error)}, which is no ReplicaError` });
+    }
+    assert.ok(codes.includes(error.code), `${what}: code ${error.code} (${error.message}) instead of ${wanted}`);
+    return error;
   }
-  if (failure === undefined) throw new assert.AssertionError({ message: `${what}: succeeded instead of ${wanted}` });
-  if (!ReplicaError.is(failure)) {
-    throw new assert.AssertionError({ message: `${what}: threw ${String(failure)}, which is no ReplicaError` });
-  }
-  assert.ok(codes.includes(failure.code), `${what}: code ${failure.code} (${failure.message}) instead of ${wanted}`);
-  return failure;
+  throw new assert.AssertionError({ message: `${what}: succeeded instead of ${wanted}` });
 }
 
 /** The object holds exactly these bytes. */
@@ -63,7 +61,11 @@ export async function within<T>(ms: number, what: string, work: Promise<T>): Pro
 }
 
 /** Runs `work` for each item, `width` at a time. */
-export async function inParallel<T>(items: Iterable<T>, width: number, work: (item: T) => Promise<unknown>): Promise<void> {
+export async function inParallel<T>(
+  items: Iterable<T>,
+  width: number,
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
   const queue = items[Symbol.iterator]();
   const worker = async () => {
     for (let next = queue.next(); next.done !== true; next = queue.next()) await work(next.value);

@@ -69,7 +69,8 @@ export class MemoryClient implements ReplicaClient {
     checkKey(key, "get");
     await turn(signal, "get", key);
     const object = this.objects.get(key);
-    if (object === undefined) throw new ReplicaError({ code: "NotFound", operation: "get", key, reason: "no such object" });
+    if (object === undefined)
+      throw new ReplicaError({ code: "NotFound", operation: "get", key, reason: "no such object" });
     return this.#chunks(key, object.bytes.subarray(offset, offset + length), signal);
   }
 
@@ -83,7 +84,12 @@ export class MemoryClient implements ReplicaClient {
   async put(key: string, body: PutBody, { ifAbsent = false, signal }: PutOptions = {}): Promise<PutResult> {
     checkKey(key, "put");
     if (ifAbsent && !this.capabilities.putIfAbsent) {
-      throw new ReplicaError({ code: "Unsupported", operation: "put", key, reason: "this store has no conditional put" });
+      throw new ReplicaError({
+        code: "Unsupported",
+        operation: "put",
+        key,
+        reason: "this store has no conditional put",
+      });
     }
     const chunks: Uint8Array[] = [];
     for await (const chunk of bodyChunks(body, key, signal)) chunks.push(chunk.slice());

@@ -46,7 +46,13 @@ export async function runConformance(subject: Subject, options: RunOptions = {})
     await subject.cleanup?.();
   }
   const count = (outcome: CaseResult["outcome"]) => results.filter((result) => result.outcome === outcome).length;
-  return { subject: subject.name, passed: count("passed"), failed: count("failed"), skipped: count("skipped"), results };
+  return {
+    subject: subject.name,
+    passed: count("passed"),
+    failed: count("failed"),
+    skipped: count("skipped"),
+    results,
+  };
 }
 
 /** The cases to run. An unknown id in `only` or in the subject's `skips` is an error: a typing mistake skips nothing. */
@@ -55,7 +61,9 @@ export function selectCases(subject: Subject, options: ConformanceOptions): read
   for (const id of [...Object.keys(subject.skips ?? {}), ...(options.only ?? [])]) {
     if (!known.has(id)) throw new TypeError(`the conformance kit has no case ${id}`);
   }
-  return options.only === undefined ? conformanceCases : conformanceCases.filter(({ id }) => options.only?.includes(id));
+  return options.only === undefined
+    ? conformanceCases
+    : conformanceCases.filter(({ id }) => options.only?.includes(id));
 }
 
 /** Runs one case with clients of its own, and closes them. */

@@ -43,7 +43,10 @@ it("a right client without conditional put passes every case that concerns it", 
 });
 
 it("a client that streams passes the case of bounded memory", async () => {
-  const report = await runConformance({ name: "spooling", open: spoolingClient }, { ...bigOptions, only: ["size.bounded-memory"] });
+  const report = await runConformance(
+    { name: "spooling", open: spoolingClient },
+    { ...bigOptions, only: ["size.bounded-memory"] },
+  );
   expect(report).toMatchObject({ passed: 1, failed: 0, skipped: 0 });
 });
 

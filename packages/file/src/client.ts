@@ -22,7 +22,7 @@ import { errnoOf, fileError, meansAbsent } from "./errors.ts";
 import { Folders } from "./folders.ts";
 import { walk } from "./listing.ts";
 import type { FileOptions } from "./options.ts";
-import { publishIfAbsent } from "./publish.ts";
+import { publishIfAbsent, refuseExisting } from "./publish.ts";
 import { readRange } from "./reading.ts";
 import { isTemporary, temporaryFor } from "./temporary.ts";
 import { writeBody } from "./writing.ts";
@@ -68,7 +68,8 @@ export class FileClient implements ReplicaClient {
     try {
       handle = await open(file, "r");
       const found = await handle.stat();
-      if (!found.isFile()) throw new ReplicaError({ code: "NotFound", operation: "get", key, reason: "no such object" });
+      if (!found.isFile())
+        throw new ReplicaError({ code: "NotFound", operation: "get", key, reason: "no such object" });
       throwIfAborted(signal, "get", key);
       const held = handle;
       this.#reading.add(held);
@@ -86,6 +87,8 @@ export class FileClient implements ReplicaClient {
     const folder = path.dirname(target);
     const temporary = temporaryFor(target);
     try {
+      // Bytes in memory are cheaper to write than to look first.
+      if (ifAbsent && !(body instanceof Uint8Array)) await refuseExisting(target, key);
       const handle = await this.#create(temporary, folder);
       try {
         const result = await writeBody(handle, bodyChunks(body, key, signal));
@@ -97,6 +100,7 @@ export class FileClient implements ReplicaClient {
         return result;
       } catch (error) {
         await unlink(temporary).catch(() => {});
+        await this.#folders.prune(folder);
         throw error;
       }
     } catch (error) {

@@ -56,7 +56,12 @@ export function fileError(error: unknown, operation: ReplicaOperation, key?: str
     return new ReplicaError({ code: "Unknown", operation, key, reason, cause: error });
   }
   if (errno === "ENOTDIR" && operation === "list") {
-    return new ReplicaError({ code: "InvalidConfig", operation, key, reason: "the replica's root is not a folder (ENOTDIR)" });
+    return new ReplicaError({
+      code: "InvalidConfig",
+      operation,
+      key,
+      reason: "the replica's root is not a folder (ENOTDIR)",
+    });
   }
   // A put makes the folders it needs; one that is missing all the same is being removed by somebody else.
   const isRace = errno === "ENOENT" && operation !== "get";

@@ -71,13 +71,11 @@ export class Folders {
   }
 
   #start(folder: string): Promise<void> {
-    const running = syncFolder(folder);
+    const running = syncFolder(folder).finally(() => {
+      if (entry.next === undefined) this.#syncs.delete(folder);
+    });
     const entry: RunningSync = { running, next: undefined };
     this.#syncs.set(folder, entry);
-    const done = (): void => {
-      if (entry.next === undefined) this.#syncs.delete(folder);
-    };
-    running.then(done, done);
     return running;
   }
 

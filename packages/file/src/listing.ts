@@ -35,7 +35,9 @@ async function* walkFolder(walk: Walk, folder: string, entered: readonly string[
   const { names, links } = await namesIn(walk, folder);
   for (let at = 0; at < names.length; at += STATS_AHEAD) {
     const batch = names.slice(at, at + STATS_AHEAD);
-    const objects = await Promise.all(batch.map((name) => (name.endsWith("/") ? undefined : objectAt(walk, folder + name))));
+    const objects = await Promise.all(
+      batch.map(async (name) => (name.endsWith("/") ? undefined : objectAt(walk, folder + name))),
+    );
     for (const [n, name] of batch.entries()) {
       throwIfAborted(walk.signal, "list", walk.prefix);
       const object = objects[n];
@@ -43,7 +45,8 @@ async function* walkFolder(walk: Walk, folder: string, entered: readonly string[
       if (!name.endsWith("/")) continue;
       const target = links.get(name);
       if (target === undefined) yield* walkFolder(walk, folder + name, entered);
-      else if (!(await isCircle(walk, folder, target, entered))) yield* walkFolder(walk, folder + name, [...entered, target]);
+      else if (!(await isCircle(walk, folder, target, entered)))
+        yield* walkFolder(walk, folder + name, [...entered, target]);
     }
   }
 }

@@ -16,10 +16,12 @@ export function fileOptions(location: ReplicaLocation, cwd: string = process.cwd
   const { url, settings, env } = location;
   const given = settings["path"];
   if (url !== undefined) {
-    if (given !== undefined) throw invalid(`${url} and path: ${given} both say where the replica lies; give one of them`);
+    if (given !== undefined)
+      throw invalid(`${url} and path: ${given} both say where the replica lies; give one of them`);
     return { root: path.resolve(pathOfUrl(url)) };
   }
-  if (given === undefined || given === "") throw invalid("a file replica needs a path: (a folder) or a url: file:///folder");
+  if (given === undefined || given === "")
+    throw invalid("a file replica needs a path: (a folder) or a url: file:///folder");
   if (typeof given !== "string") throw invalid(`path: ${given} is not text; put it in quotes`);
   if (given.includes("\0")) throw invalid("path: holds a NUL character");
   return { root: path.resolve(cwd, expandHome(given, env["HOME"])) };
@@ -42,8 +44,11 @@ function pathOfUrl(url: string): string {
     const meant = `file:///${rest.slice(2).replace(/^localhost\//i, "")}`;
     throw invalid(`${url} names a host where a path should begin; with three slashes it is ${meant}`);
   }
-  if (/[?\0]/.test(rest)) throw invalid(`${url}: a file:// URL takes no options after ?; a folder so named is given by path:`);
-  const absolute = rest.slice(2).replaceAll(/[^A-Za-z0-9\-_.~$&+,/:;=@!'()*[\]%#]/gu, (character) => encodeURIComponent(character));
+  if (/[?\0]/.test(rest))
+    throw invalid(`${url}: a file:// URL takes no options after ?; a folder so named is given by path:`);
+  const absolute = rest
+    .slice(2)
+    .replaceAll(/[^A-Za-z0-9\-_.~$&+,/:;=@!'()*[\]%#]/gu, (character) => encodeURIComponent(character));
   return process.platform === "win32" ? absolute.replace(/^\/(?=[A-Za-z]:)/, "") : absolute;
 }
 

@@ -83,12 +83,17 @@ async function breakStaleClaim(claim: string, temporary: string): Promise<void> 
   }
 }
 
+/** `Conflict` if somebody has the name already; that nobody has proves nothing. */
+export async function refuseExisting(target: string, key: string): Promise<void> {
+  if (await exists(target)) throw conflict(key);
+}
+
 async function exists(file: string): Promise<boolean> {
   try {
     await stat(file);
     return true;
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return false;
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return false;
     throw error;
   }
 }

@@ -30,7 +30,9 @@ describe("a file:// URL", () => {
     ["file:///var?x=1", "path:"],
     ["s3://bucket", "file://"],
   ])("%s is refused, naming %s", (url, said) => {
-    expect(() => root(url)).toThrow(expect.objectContaining({ code: "InvalidConfig", message: expect.stringContaining(said) }));
+    expect(() => root(url)).toThrow(
+      expect.objectContaining({ code: "InvalidConfig", message: expect.stringContaining(said) }),
+    );
   });
 });
 
@@ -48,7 +50,9 @@ describe("a path setting", () => {
   });
 
   it.each([[{}], [{ path: "" }], [{ path: 5 }], [{ path: "a\0b" }]])("%j is refused", (settings) => {
-    expect(() => root(undefined, settings as Record<string, string>)).toThrow(expect.objectContaining({ code: "InvalidConfig" }));
+    expect(() => root(undefined, settings as Record<string, string>)).toThrow(
+      expect.objectContaining({ code: "InvalidConfig" }),
+    );
   });
 
   it("beside a URL is refused", () => {

@@ -41,7 +41,11 @@ describe("on a full disk", () => {
       const client = new FileClient({ root: path.join(mount, "replica") });
       await client.put("a/small", new Uint8Array(600_000));
       for (const body of [new Uint8Array(600_000), chunks(20, 50_000)]) {
-        await expect(client.put("a/large", body)).rejects.toMatchObject({ code: "NoSpace", retryable: true, operation: "put" });
+        await expect(client.put("a/large", body)).rejects.toMatchObject({
+          code: "NoSpace",
+          retryable: true,
+          operation: "put",
+        });
         expect(await filesBelow(mount)).toEqual(["replica", "replica/a", "replica/a/small"]);
       }
       await client.delete(["a/small"]);

@@ -14,9 +14,13 @@ export const openingCases: readonly ConformanceCase[] = [
     assert.deepEqual(await keysOf(client, ""), ["mine/1"]);
   }),
 
-  defineCase("open.describes-itself", "the client says its type, where it points, and what it can do", async ({ client }) => {
-    assert.match(client.type, /^[a-z][a-z0-9+.-]*$/, "type is a lower-case name");
-    assert.ok(client.url.length > 0, "url is not empty");
-    assert.equal(typeof client.capabilities.putIfAbsent, "boolean", "capabilities.putIfAbsent is declared");
-  }),
+  defineCase(
+    "open.describes-itself",
+    "the client says its type, where it points, and what it can do",
+    async ({ client }) => {
+      assert.match(client.type, /^[a-z][a-z0-9+.-]*$/, "type is a lower-case name");
+      assert.ok(client.url.length > 0, "url is not empty");
+      assert.equal(typeof client.capabilities.putIfAbsent, "boolean", "capabilities.putIfAbsent is declared");
+    },
+  ),
 ];

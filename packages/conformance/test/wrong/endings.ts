@@ -10,10 +10,18 @@ function refusing(code: ReplicaErrorCode, reason: string, cause?: unknown): Repl
   const refuse = (operation: "list" | "get" | "put" | "delete") => new ReplicaError({ code, operation, reason, cause });
   return override(memoryClient(), {
     // oxlint-disable-next-line require-yield -- it fails before the first key
-    async *list() { throw refuse("list"); },
-    get: async () => { throw refuse("get"); },
-    put: async () => { throw refuse("put"); },
-    delete: async () => { throw refuse("delete"); },
+    async *list() {
+      throw refuse("list");
+    },
+    get: async () => {
+      throw refuse("get");
+    },
+    put: async () => {
+      throw refuse("put");
+    },
+    delete: async () => {
+      throw refuse("delete");
+    },
   });
 }
 
@@ -38,12 +46,15 @@ export const wrongAborts: readonly WrongSubject[] = [
   wrong("truncatesOnAbort", "abort.put", (right) => ({
     put: async (key, body, options = {}) => {
       const parts: Uint8Array[] = [];
-      const spied = body instanceof Uint8Array ? body : (async function* () {
-        for await (const part of body) {
-          parts.push(part);
-          yield part;
-        }
-      })();
+      const spied =
+        body instanceof Uint8Array
+          ? body
+          : (async function* () {
+              for await (const part of body) {
+                parts.push(part);
+                yield part;
+              }
+            })();
       try {
         return await right.put(key, spied, options);
       } catch (error) {
@@ -66,9 +77,10 @@ export const wrongAborts: readonly WrongSubject[] = [
     put: async (key, body, options) => right.put(key, await bytesOf(body), options),
   })),
   wrong("callsAnAbortUnknown", "abort.put-at-any-moment", (right) => ({
-    put: (key, body, options) => right.put(key, body, options).catch((cause: unknown) => {
-      throw new ReplicaError({ code: "Unknown", operation: "put", key, reason: "socket hang up", cause });
-    }),
+    put: (key, body, options) =>
+      right.put(key, body, options).catch((cause: unknown) => {
+        throw new ReplicaError({ code: "Unknown", operation: "put", key, reason: "socket hang up", cause });
+      }),
   })),
   wrong("endsQuietlyOnAbort", "abort.get", (right) => ({
     get: async (key, options = {}): Promise<ByteStream> => {
@@ -82,7 +94,9 @@ export const wrongAborts: readonly WrongSubject[] = [
     },
   })),
   wrong("listsOnAfterAbort", "abort.list", (right) => ({
-    async *list(prefix, options = {}) { yield* right.list(prefix, { ...options, signal: options.signal?.aborted === true ? options.signal : undefined }); },
+    async *list(prefix, options = {}) {
+      yield* right.list(prefix, { ...options, signal: options.signal?.aborted === true ? options.signal : undefined });
+    },
   })),
   wrong("undoesOnALateAbort", "abort.afterwards", (right) => ({
     put: async (key, body, options = {}) => {
@@ -103,7 +117,11 @@ export const wrongEndings: readonly WrongSubject[] = [
   {
     name: "callsDeniedUnavailable",
     caughtBy: "errors.denied",
-    subject: { name: "callsDeniedUnavailable", open: async () => memoryClient(), denied: async () => refusing("Unavailable", "403") },
+    subject: {
+      name: "callsDeniedUnavailable",
+      open: async () => memoryClient(),
+      denied: async () => refusing("Unavailable", "403"),
+    },
   },
   {
     name: "printsItsPassword",
@@ -111,7 +129,8 @@ export const wrongEndings: readonly WrongSubject[] = [
     subject: {
       name: "printsItsPassword",
       open: async () => memoryClient(),
-      denied: async () => refusing("Denied", "refused", Object.assign(new Error("403"), { request: { headers: { auth: SECRET } } })),
+      denied: async () =>
+        refusing("Denied", "refused", Object.assign(new Error("403"), { request: { headers: { auth: SECRET } } })),
       secrets: [SECRET],
     },
   },

@@ -22,7 +22,8 @@ export const wrongDeletes: readonly WrongSubject[] = [
   })),
   wrong("deletesBelowTheKey", "delete.exact", (right) => ({
     delete: async (keys) => {
-      for (const gone of keys) for (const key of right.objects.keys()) if (key.startsWith(gone)) right.objects.delete(key);
+      for (const gone of keys)
+        for (const key of right.objects.keys()) if (key.startsWith(gone)) right.objects.delete(key);
     },
   })),
   wrong("buriesDeletedKeys", "delete.then-put", (right) => {
@@ -32,19 +33,34 @@ export const wrongDeletes: readonly WrongSubject[] = [
         for (const key of keys) buried.add(key);
         return right.delete(keys, options);
       },
-      async *list(prefix, options) { for await (const object of right.list(prefix, options)) if (!buried.has(object.key)) yield object; },
+      async *list(prefix, options) {
+        for await (const object of right.list(prefix, options)) if (!buried.has(object.key)) yield object;
+      },
     };
   }),
-  wrong("deletesTheFirstThousand", "delete.many", (right) => ({ delete: (keys, options) => right.delete(keys.slice(0, 1000), options) })),
+  wrong("deletesTheFirstThousand", "delete.many", (right) => ({
+    delete: (keys, options) => right.delete(keys.slice(0, 1000), options),
+  })),
 ];
 
 export const wrongKeys: readonly WrongSubject[] = [
-  wrong("decodesKeys", "keys.odd", (right) => renamed(right, (key) => key.replaceAll("%20", " ").replaceAll("%2F", "/"))),
+  wrong("decodesKeys", "keys.odd", (right) =>
+    renamed(right, (key) => key.replaceAll("%20", " ").replaceAll("%2F", "/")),
+  ),
   wrong("takesPlusForSpace", "keys.odd", (right) => renamed(right, (key) => key.replaceAll("+", " "))),
   wrong("composesUnicode", "keys.odd", (right) => renamed(right, (key) => key.normalize("NFC"))),
-  wrong("encodesFolders", "keys.odd-folders", (right) => renamed(right, (key) => key.split("/").map((part, n) => (n === 1 ? encodeURIComponent(part) : part)).join("/"))),
+  wrong("encodesFolders", "keys.odd-folders", (right) =>
+    renamed(right, (key) =>
+      key
+        .split("/")
+        .map((part, n) => (n === 1 ? encodeURIComponent(part) : part))
+        .join("/"),
+    ),
+  ),
   wrong("cutsLongKeys", "keys.long", (right) => renamed(right, (key) => key.slice(0, 255))),
-  wrong("followsDots", "keys.stay-inside", (right) => renamed(right, (key) => new URL(`x:///${key}`).pathname.slice(1))),
+  wrong("followsDots", "keys.stay-inside", (right) =>
+    renamed(right, (key) => new URL(`x:///${key}`).pathname.slice(1)),
+  ),
   wrong("endsNamesAtADot", "keys.neighbours", (right) => renamed(right, (key) => key.replace(/\.b$/, ""))),
 ];
 
@@ -59,17 +75,27 @@ export const wrongSizes: readonly WrongSubject[] = [
     put: async (key, body, options) => {
       const bytes = await bytesOf(body);
       const part = 5 * 1024 * 1024;
-      return right.put(key, bytes.byteLength > part ? bytes.subarray(0, bytes.byteLength - (bytes.byteLength % part)) : bytes, options);
+      return right.put(
+        key,
+        bytes.byteLength > part ? bytes.subarray(0, bytes.byteLength - (bytes.byteLength % part)) : bytes,
+        options,
+      );
     },
   })),
   wrong("stopsAtAnEmptyChunk", "size.chunks", (right) => ({
     put: (key, body, options) =>
-      right.put(key, body instanceof Uint8Array ? body : (async function* () {
-        for await (const chunk of body) {
-          if (chunk.byteLength === 0) return;
-          yield chunk;
-        }
-      })(), options),
+      right.put(
+        key,
+        body instanceof Uint8Array
+          ? body
+          : (async function* () {
+              for await (const chunk of body) {
+                if (chunk.byteLength === 0) return;
+                yield chunk;
+              }
+            })(),
+        options,
+      ),
   })),
   wrong("overflowsAt4Mib", "size.big", (right) => ({
     get: async (key, options = {}) => right.get(key, { ...options, offset: (options.offset ?? 0) % (4 * 1024 * 1024) }),
@@ -138,14 +164,19 @@ export const wrongConditional: readonly WrongSubject[] = [
     const seen = new Set<string>();
     return {
       put: async (key, body, options = {}) => {
-        if (options.ifAbsent === true && seen.has(key)) throw new ReplicaError({ code: "Conflict", operation: "put", key, reason: "seen" });
+        if (options.ifAbsent === true && seen.has(key))
+          throw new ReplicaError({ code: "Conflict", operation: "put", key, reason: "seen" });
         seen.add(key);
         return right.put(key, body, options);
       },
     };
   }),
-  wrong("ignoresWhatItCannotDo", "if-absent.unsupported", (right) => ({
-    put: (key, body) => right.put(key, body),
-  }), { putIfAbsent: false }),
+  wrong(
+    "ignoresWhatItCannotDo",
+    "if-absent.unsupported",
+    (right) => ({
+      put: (key, body) => right.put(key, body),
+    }),
+    { putIfAbsent: false },
+  ),
 ];
-

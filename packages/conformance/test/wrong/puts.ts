@@ -1,5 +1,5 @@
 // Wrong at opening and at puts.
-import { type PutBody, type PutOptions, throwIfAborted } from "@litewake/core/backend";
+import { type PutBody, type PutOptions, ReplicaError, throwIfAborted } from "@litewake/core/backend";
 import { memoryClient, type StoredObject } from "@litewake/conformance";
 import { bytesOf, override, store, wrong, type WrongSubject } from "./wrong-client.ts";
 
@@ -37,20 +37,33 @@ export const wrongPuts: readonly WrongSubject[] = [
         for await (const part of body instanceof Uint8Array ? [body] : body) parts.push(part);
       } catch (error) {
         store(right, key, Buffer.concat(parts));
-        return right.put(`${key}2`, (async function* () { throw error; })(), options);
+        throw new ReplicaError({
+          code: "Unknown",
+          retryable: false,
+          operation: "put",
+          key,
+          reason: "it broke",
+          cause: error,
+        });
       }
       return right.put(key, Buffer.concat(parts), options);
     },
   })),
   wrong("hidesTheBodysError", "put.body-throws", (right) => ({
     put: (key, body, options) =>
-      right.put(key, body instanceof Uint8Array ? body : (async function* () {
-        try {
-          yield* body;
-        } catch {
-          throw new Error("something went wrong");
-        }
-      })(), options),
+      right.put(
+        key,
+        body instanceof Uint8Array
+          ? body
+          : (async function* () {
+              try {
+                yield* body;
+              } catch {
+                throw new Error("something went wrong");
+              }
+            })(),
+        options,
+      ),
   })),
   wrong("deletesBeforeItOverwrites", "put.body-throws-keeps-old", (right) => ({
     put: async (key, body, options) => {
@@ -92,10 +105,14 @@ export const wrongPuts: readonly WrongSubject[] = [
     put: async (key, body, options) => ({ ...(await right.put(key, body, options)), size: 0 }),
   })),
   wrong("tellsTheHostsClock", "put.result", (right) => ({
-    put: async (key, body, options) => ({ ...(await right.put(key, body, options)), modifiedAt: new Date(Date.now() - 60_000) }),
+    put: async (key, body, options) => ({
+      ...(await right.put(key, body, options)),
+      modifiedAt: new Date(Date.now() - 60_000),
+    }),
   })),
   wrong("keepsTheCallersBuffer", "put.copies-bytes", (right) => ({
-    put: async (key, body, options) => (body instanceof Uint8Array ? store(right, key, body) : right.put(key, body, options)),
+    put: async (key, body, options) =>
+      body instanceof Uint8Array ? store(right, key, body) : right.put(key, body, options),
   })),
   wrong("keepsTheCallersChunks", "put.copies-bytes", (right) => ({
     put: async (key, body) => {

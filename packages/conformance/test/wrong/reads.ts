@@ -11,8 +11,12 @@ async function all(stream: AsyncIterable<ObjectInfo>): Promise<ObjectInfo[]> {
 const folderOf = (key: string): string => key.slice(0, key.lastIndexOf("/") + 1);
 
 export const wrongGets: readonly WrongSubject[] = [
-  wrong("ignoresTheOffset", "get.offset", (right) => ({ get: (key, options) => right.get(key, { ...options, offset: 0 }) })),
-  wrong("ignoresTheLength", "get.length", (right) => ({ get: (key, options) => right.get(key, { ...options, length: undefined }) })),
+  wrong("ignoresTheOffset", "get.offset", (right) => ({
+    get: (key, options) => right.get(key, { ...options, offset: 0 }),
+  })),
+  wrong("ignoresTheLength", "get.length", (right) => ({
+    get: (key, options) => right.get(key, { ...options, length: undefined }),
+  })),
   wrong("takesLengthForTheEnd", "get.length", (right) => ({
     get: (key, options = {}) => {
       const { offset = 0, length } = options;
@@ -27,13 +31,20 @@ export const wrongGets: readonly WrongSubject[] = [
     },
   })),
   wrong("takesZeroForAll", "get.length-zero", (right) => ({
-    get: (key, options = {}) => right.get(key, { ...options, length: options.length === 0 ? undefined : options.length }),
+    get: (key, options = {}) =>
+      right.get(key, { ...options, length: options.length === 0 ? undefined : options.length }),
   })),
   wrong("findsOutTooLate", "get.not-found", (right) => ({
-    get: async (key, options) => (async function* () { yield* await right.get(key, options); })(),
+    get: async (key, options) =>
+      (async function* () {
+        yield* await right.get(key, options);
+      })(),
   })),
   wrong("throwsPlainErrors", "get.not-found", (right) => ({
-    get: (key, options) => right.get(key, options).catch(() => { throw new Error("ENOENT"); }),
+    get: (key, options) =>
+      right.get(key, options).catch(() => {
+        throw new Error("ENOENT");
+      }),
   })),
   wrong("reusesItsBuffer", "get.chunks-stay", (right) => ({
     get: async (key, options) => {
@@ -63,12 +74,16 @@ export const wrongGets: readonly WrongSubject[] = [
 
 export const wrongLists: readonly WrongSubject[] = [
   wrong("listsUnsorted", "list.order", (right) => ({
-    async *list(prefix, options) { yield* (await all(right.list(prefix, options))).toReversed(); },
+    async *list(prefix, options) {
+      yield* (await all(right.list(prefix, options))).toReversed();
+    },
   })),
   wrong("listsFilesBeforeFolders", "list.order", (right) => ({
     async *list(prefix, options) {
       const depth = (key: string): number => key.split("/").length;
-      yield* (await all(right.list(prefix, options))).toSorted((a, b) => depth(a.key) - depth(b.key) || compareKeys(a.key, b.key));
+      yield* (await all(right.list(prefix, options))).toSorted(
+        (a, b) => depth(a.key) - depth(b.key) || compareKeys(a.key, b.key),
+      );
     },
   })),
   wrong("listsInUtf16Order", "list.order-utf8", (right) => ({
@@ -77,7 +92,9 @@ export const wrongLists: readonly WrongSubject[] = [
     },
   })),
   wrong("listsTheFirstPage", "list.pages", (right) => ({
-    async *list(prefix, options) { yield* (await all(right.list(prefix, options))).slice(0, 1000); },
+    async *list(prefix, options) {
+      yield* (await all(right.list(prefix, options))).slice(0, 1000);
+    },
   })),
   wrong("repeatsTheKeyBetweenPages", "list.pages", (right) => ({
     async *list(prefix, options) {
@@ -92,19 +109,31 @@ export const wrongLists: readonly WrongSubject[] = [
       yield* right.list(folder, options);
     },
   })),
-  wrong("listsTheWholeFolder", "list.prefix-is-text", (right) => ({ list: (prefix, options) => right.list(folderOf(prefix), options) })),
+  wrong("listsTheWholeFolder", "list.prefix-is-text", (right) => ({
+    list: (prefix, options) => right.list(folderOf(prefix), options),
+  })),
   wrong("failsOnAnEmptyListing", "list.nothing", (right) => ({
     async *list(prefix, options) {
       const objects = await all(right.list(prefix, options));
-      if (objects.length === 0) throw new ReplicaError({ code: "NotFound", operation: "list", key: prefix, reason: "no such folder" });
+      if (objects.length === 0)
+        throw new ReplicaError({ code: "NotFound", operation: "list", key: prefix, reason: "no such folder" });
       yield* objects;
     },
   })),
   wrong("normalisesPrefixes", "list.nothing", (right) => ({
-    list: (prefix, options) => right.list(prefix.replace(/^\.\.\//, "").replaceAll(/\/+/g, "/").replace(/^\//, ""), options),
+    list: (prefix, options) =>
+      right.list(
+        prefix
+          .replace(/^\.\.\//, "")
+          .replaceAll(/\/+/g, "/")
+          .replace(/^\//, ""),
+        options,
+      ),
   })),
   wrong("listsNoSizes", "list.sizes", (right) => ({
-    async *list(prefix, options) { for await (const object of right.list(prefix, options)) yield { ...object, size: 0 }; },
+    async *list(prefix, options) {
+      for await (const object of right.list(prefix, options)) yield { ...object, size: 0 };
+    },
   })),
   wrong("listsTheDeleted", "list.after-delete", (right) => {
     const dead: ObjectInfo[] = [];
@@ -115,7 +144,9 @@ export const wrongLists: readonly WrongSubject[] = [
       },
       async *list(prefix, options) {
         const objects = await all(right.list(prefix, options));
-        yield* [...objects, ...dead.filter(({ key }) => key.startsWith(prefix))].toSorted((a, b) => compareKeys(a.key, b.key));
+        yield* [...objects, ...dead.filter(({ key }) => key.startsWith(prefix))].toSorted((a, b) =>
+          compareKeys(a.key, b.key),
+        );
       },
     };
   }),
@@ -133,4 +164,3 @@ export const wrongLists: readonly WrongSubject[] = [
     };
   }),
 ];
-

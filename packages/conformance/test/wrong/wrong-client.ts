@@ -58,7 +58,10 @@ export function store(right: MemoryClient, key: string, bytes: Uint8Array): { si
   return { size: bytes.byteLength, modifiedAt: object.modifiedAt };
 }
 
-export async function* mapped(stream: ByteStream, change: (chunk: Uint8Array) => Uint8Array): AsyncGenerator<Uint8Array> {
+export async function* mapped(
+  stream: ByteStream,
+  change: (chunk: Uint8Array) => Uint8Array,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of stream) yield change(chunk);
 }
 

@@ -56,7 +56,8 @@ export class ReplicaError extends Error {
   readonly ambiguous: boolean;
 
   constructor(details: ReplicaErrorDetails) {
-    const where = details.key === undefined || details.key === "" ? details.operation : `${details.operation} ${details.key}`;
+    const where =
+      details.key === undefined || details.key === "" ? details.operation : `${details.operation} ${details.key}`;
     super(`${where}: ${details.reason}`, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = "ReplicaError";
     this.code = details.code;

@@ -96,7 +96,10 @@ class RetryingClient implements ReplicaClient {
   async get(key: string, options: GetOptions = {}): Promise<ByteStream> {
     const attempts = new Attempts(this.#options, "get", key, options.signal);
     const stream: Mendable = { chunks: iterate(await attempts.run(() => this.#inner.get(key, options))) };
-    return releasing(this.#resumable(key, options, attempts, stream), async () => void (await stream.chunks.return?.()));
+    return releasing(
+      this.#resumable(key, options, attempts, stream),
+      async () => void (await stream.chunks.return?.()),
+    );
   }
 
   async *#resumable(
@@ -211,7 +214,8 @@ class Attempts {
   }
 
   async #sleep(ms: number): Promise<void> {
-    const sleep = this.#options.sleep ?? ((time, signal) => wait(time, undefined, signal === undefined ? {} : { signal }));
+    const sleep =
+      this.#options.sleep ?? ((time, signal) => wait(time, undefined, signal === undefined ? {} : { signal }));
     try {
       await sleep(ms, this.#signal);
     } catch (error) {

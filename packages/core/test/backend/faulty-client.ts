@@ -61,7 +61,11 @@ function failure(code: ReplicaErrorCode, operation: "list" | "get" | "put" | "de
   return new ReplicaError({ code, operation, reason: "as the script says" });
 }
 
-async function* broken<T>(items: AsyncIterable<T>, fault: Fault | undefined, operation: "list" | "get"): AsyncGenerator<T> {
+async function* broken<T>(
+  items: AsyncIterable<T>,
+  fault: Fault | undefined,
+  operation: "list" | "get",
+): AsyncGenerator<T> {
   const after = fault === undefined ? Infinity : "after" in fault ? fault.after : 0;
   let given = 0;
   for await (const item of items) {

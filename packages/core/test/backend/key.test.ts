@@ -8,12 +8,26 @@ describe("a key", () => {
     expect(keyProblem(key)).toBeUndefined();
   });
 
-  it.each(["", "/", "/a", "a/", "a//b", ".", "..", "a/..", "../a", "a/./b", "a\0", "\ud800", "\udc00a", "a".repeat(MAX_KEY_BYTES + 1)])(
-    "may not be %j",
-    (key) => {
-      expect(() => checkKey(key, "get")).toThrow(expect.objectContaining({ code: "InvalidConfig", operation: "get", key }));
-    },
-  );
+  it.each([
+    "",
+    "/",
+    "/a",
+    "a/",
+    "a//b",
+    ".",
+    "..",
+    "a/..",
+    "../a",
+    "a/./b",
+    "a\0",
+    "\ud800",
+    "\udc00a",
+    "a".repeat(MAX_KEY_BYTES + 1),
+  ])("may not be %j", (key) => {
+    expect(() => checkKey(key, "get")).toThrow(
+      expect.objectContaining({ code: "InvalidConfig", operation: "get", key }),
+    );
+  });
 });
 
 it("keys are ordered as their UTF-8 bytes are", () => {
@@ -22,6 +36,13 @@ it("keys are ordered as their UTF-8 bytes are", () => {
     fc.property(key, key, (a, b) => {
       expect(Math.sign(compareKeys(a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)));
     }),
-    { examples: [["\uffee", "\u{10000}"], ["\ue000", "\u{1f600}"], ["a", "a/"], ["\u{1f600}", "\u{1f601}"]] },
+    {
+      examples: [
+        ["\uffee", "\u{10000}"],
+        ["\ue000", "\u{1f600}"],
+        ["a", "a/"],
+        ["\u{1f600}", "\u{1f601}"],
+      ],
+    },
   );
 });

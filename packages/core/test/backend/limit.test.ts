@@ -20,7 +20,7 @@ describe("a limit", () => {
             started.push(n);
             running += 1;
             expect(running).toBeLessThanOrEqual(max);
-            for (let turn = 0; turn < count; turn += 1) await null;
+            for (let turn = 0; turn < count; turn += 1) await Promise.resolve();
             running -= 1;
             release();
             release();
@@ -55,11 +55,18 @@ describe("clients that share a limit", () => {
   it("give every place back: after success, failure, and streams that were left", async () => {
     const limit = new ConcurrencyLimit(1);
     const one = limited(memoryClient(), limit);
-    const other = limited(new FaultyClient({ code: "Denied" }, { code: "Denied" }, { code: "Unavailable", after: 1 }), limit);
+    const other = limited(
+      new FaultyClient({ code: "Denied" }, { code: "Denied" }, { code: "Unavailable", after: 1 }),
+      limit,
+    );
     await one.put("a", bytes);
     await expect(other.put("a", bytes)).rejects.toMatchObject({ code: "Denied" });
     await expect(other.get("a")).rejects.toMatchObject({ code: "Denied" });
-    await expect((async () => { for await (const _object of other.list("")); })()).rejects.toMatchObject({ code: "Unavailable" });
+    await expect(
+      (async () => {
+        for await (const _object of other.list(""));
+      })(),
+    ).rejects.toMatchObject({ code: "Unavailable" });
     for await (const _chunk of await one.get("a")) break;
     await (await one.get("a"))[Symbol.asyncIterator]().return?.();
     for await (const _object of one.list("")) break;

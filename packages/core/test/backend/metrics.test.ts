@@ -8,7 +8,11 @@ function meteredClient(...faults: (Fault | undefined)[]) {
   let now = 0;
   const inner = new FaultyClient(...faults);
   // Each look at the clock is a second later.
-  const client = metered(inner, (outcome) => outcomes.push(outcome), () => (now += 1000));
+  const client = metered(
+    inner,
+    (outcome) => outcomes.push(outcome),
+    () => (now += 1000),
+  );
   return { client, outcomes, inner };
 }
 
@@ -17,7 +21,13 @@ const bytes = new Uint8Array(25);
 describe("one finished call is one outcome:", () => {
   it("a put, with the bytes that were stored", async () => {
     const { client, outcomes } = meteredClient();
-    await client.put("a", (async function* () { yield bytes; yield bytes; })());
+    await client.put(
+      "a",
+      (async function* () {
+        yield bytes;
+        yield bytes;
+      })(),
+    );
     expect(outcomes).toEqual([{ operation: "put", bytes: 50, objects: 1, seconds: 1, code: undefined }]);
   });
 
@@ -35,15 +45,25 @@ describe("one finished call is one outcome:", () => {
     await inner.put("a", bytes);
     for await (const _chunk of await client.get("a")) break;
     await (await client.get("a"))[Symbol.asyncIterator]().return?.();
-    expect(outcomes).toMatchObject([{ bytes: 10, code: undefined }, { bytes: 0, code: undefined }]);
+    expect(outcomes).toMatchObject([
+      { bytes: 10, code: undefined },
+      { bytes: 0, code: undefined },
+    ]);
   });
 
   it("a get that fails before or in its stream, with the code", async () => {
     const { client, outcomes, inner } = meteredClient(undefined, { code: "Denied" }, { code: "Unavailable", after: 2 });
     await inner.put("a", bytes);
     await expect(client.get("a")).rejects.toMatchObject({ code: "Denied" });
-    await expect((async () => { for await (const _chunk of await client.get("a")); })()).rejects.toMatchObject({ code: "Unavailable" });
-    expect(outcomes).toMatchObject([{ bytes: 0, objects: 0, code: "Denied" }, { bytes: 20, objects: 1, code: "Unavailable" }]);
+    await expect(
+      (async () => {
+        for await (const _chunk of await client.get("a"));
+      })(),
+    ).rejects.toMatchObject({ code: "Unavailable" });
+    expect(outcomes).toMatchObject([
+      { bytes: 0, objects: 0, code: "Denied" },
+      { bytes: 20, objects: 1, code: "Unavailable" },
+    ]);
   });
 
   it("a listing and a delete, with the number of objects", async () => {
@@ -62,12 +82,24 @@ describe("one finished call is one outcome:", () => {
 
 it("outcomes of several clients add up in one plain object", async () => {
   const metrics = newOperationMetrics();
-  for (const faults of [[], [{ code: "Throttled" }], [{ code: "Throttled" }], [{ code: "NoSpace" }]] satisfies Fault[][]) {
+  for (const faults of [
+    [],
+    [{ code: "Throttled" }],
+    [{ code: "Throttled" }],
+    [{ code: "NoSpace" }],
+  ] satisfies Fault[][]) {
     let now = 0;
     const client = metered(new FaultyClient(...faults), countInto(metrics), () => (now += 500));
     await client.put("a", bytes).catch(() => {});
   }
-  expect(metrics.put).toEqual({ calls: 4, failures: 3, objects: 1, bytes: 25, seconds: 2, errors: { Throttled: 2, NoSpace: 1 } });
+  expect(metrics.put).toEqual({
+    calls: 4,
+    failures: 3,
+    objects: 1,
+    bytes: 25,
+    seconds: 2,
+    errors: { Throttled: 2, NoSpace: 1 },
+  });
   expect(metrics.get).toEqual({ calls: 0, failures: 0, objects: 0, bytes: 0, seconds: 0, errors: {} });
   expect(JSON.parse(JSON.stringify(metrics))).toEqual(metrics);
 });

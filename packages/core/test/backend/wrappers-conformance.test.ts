@@ -29,7 +29,13 @@ for (const [name, wrap] of Object.entries(wrappers)) {
   describeConformance({ name: `${name} over memory`, open: async () => wrap(memoryClient()) }, options);
 }
 
-describeConformance({ name: "retrying over a store without conditional put", open: async () => retrying(memoryClient({ putIfAbsent: false })) }, options);
+describeConformance(
+  {
+    name: "retrying over a store without conditional put",
+    open: async () => retrying(memoryClient({ putIfAbsent: false })),
+  },
+  options,
+);
 
 const base = mkdtemp(path.join(tmpdir(), "litewake-core-"));
 let opened = 0;

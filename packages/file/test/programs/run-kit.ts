@@ -14,5 +14,7 @@ const report = await runConformance(
   },
   { bigBytes: 1 << 20 },
 );
-const failures = report.results.flatMap((result) => (result.outcome === "failed" ? [`${result.id}: ${String(result.error)}`] : []));
+const failures = report.results.flatMap((result) =>
+  result.outcome === "failed" ? [`${result.id}: ${String(result.error)}`] : [],
+);
 console.log(JSON.stringify({ ...report, results: undefined, failures }));
