@@ -26,7 +26,9 @@ async function fetchOne(name, variable, script, cache) {
   const logFile = path.join(cache, `${name}.log`);
   const log = fs.openSync(logFile, "w");
   const child = spawn(process.execPath, [script, name], { stdio: ["ignore", log, log] });
-  const code = await new Promise((resolve) => child.on("error", () => resolve(1)).on("exit", (exit) => resolve(exit ?? 1)));
+  const code = await new Promise((resolve) =>
+    child.on("error", () => resolve(1)).on("exit", (exit) => resolve(exit ?? 1)),
+  );
   fs.closeSync(log);
   const output = fs.readFileSync(logFile, "utf8").trim();
   const ok = code === 0;

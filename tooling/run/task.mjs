@@ -30,7 +30,12 @@ const testNode = process.env.LITEWAKE_TEST_NODE === "system" ? process.execPath 
 const tasks = {
   build: [install, build],
   check: [install, build, () => run("tsc", ["-p", "tooling/tsconfig/tests.json"])],
-  lint: [install, build, () => run("oxlint", ["-c", "tooling/lint/oxlint.json", "packages", "tooling"])],
+  lint: [
+    install,
+    build,
+    () => run("oxlint", ["-c", "tooling/lint/oxlint.json", "packages", "tooling"]),
+    () => run("node", ["tooling/lint/floors.ts"]),
+  ],
   format: [install, () => run("oxfmt", ["-c", "tooling/lint/oxfmt.json", "packages", "tooling"])],
   test: [install, build, () => run(testNode, ["tooling/run/test.mjs", ...process.argv.slice(3)])],
   demo: [install, build, () => run("node", ["tooling/demo/demo.mjs", ...process.argv.slice(3)])],

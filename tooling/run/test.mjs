@@ -12,7 +12,12 @@ const REST = ["process", "interop", "crash", "large"];
 
 const CHECKS = [
   { name: "types of the tests and tools (tsc)", command: "tsc", args: ["-p", "tooling/tsconfig/tests.json"] },
-  { name: "lint (oxlint)", command: "oxlint", args: ["-c", "tooling/lint/oxlint.json", "--quiet", "packages", "tooling"] },
+  {
+    name: "lint (oxlint)",
+    command: "oxlint",
+    args: ["-c", "tooling/lint/oxlint.json", "--quiet", "packages", "tooling"],
+  },
+  { name: "floors of the house", command: process.execPath, args: ["tooling/lint/floors.ts"] },
 ];
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
@@ -69,7 +74,11 @@ if (prefetch !== undefined) {
 
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`.padStart(9);
 const counted = (suite) =>
-  [[suite.passed, "passed"], [suite.failed, "FAILED"], [suite.skipped, "skipped"]]
+  [
+    [suite.passed, "passed"],
+    [suite.failed, "FAILED"],
+    [suite.skipped, "skipped"],
+  ]
     .filter(([count], i) => i === 0 || count > 0)
     .map(([count, word]) => `${count} ${word}`)
     .join(", ");

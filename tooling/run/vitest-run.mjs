@@ -11,14 +11,29 @@ export async function runProject(root, project, filters, env) {
   const report = path.join(root, ".cache/tests", `${project}.json`);
   fs.mkdirSync(path.dirname(report), { recursive: true });
   fs.rmSync(report, { force: true });
-  const args = [path.join(root, "node_modules/vitest/vitest.mjs"), "run", "-c", "tooling/vitest/vitest.config.ts", "--project", project, "--passWithNoTests"];
+  const args = [
+    path.join(root, "node_modules/vitest/vitest.mjs"),
+    "run",
+    "-c",
+    "tooling/vitest/vitest.config.ts",
+    "--project",
+    project,
+    "--passWithNoTests",
+  ];
   args.push("--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...filters);
-  const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "inherit", "inherit"] });
-  const code = await new Promise((resolve) => child.on("error", () => resolve(1)).on("exit", (exit) => resolve(exit ?? 1)));
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  const code = await new Promise((resolve) =>
+    child.on("error", () => resolve(1)).on("exit", (exit) => resolve(exit ?? 1)),
+  );
   const suites = readReport(report, root);
   const failed = suites.reduce((sum, suite) => sum + suite.failed, 0);
   // An error outside of any test (a rejection nobody handled, a crash of vitest itself) is a failure all the same.
-  if (code !== 0 && failed === 0) suites.push({ name: `vitest --project ${project} ended with ${code}`, ms: 0, passed: 0, failed: 1, skipped: 0 });
+  if (code !== 0 && failed === 0)
+    suites.push({ name: `vitest --project ${project} ended with ${code}`, ms: 0, passed: 0, failed: 1, skipped: 0 });
   return suites;
 }
 

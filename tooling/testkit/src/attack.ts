@@ -84,13 +84,19 @@ export interface WorkloadOptions {
 }
 
 /** A life in one database, the same for the same seed; ends by itself. Prints `step N KIND` after each step. */
-export async function spawnWorkload(database: string, options: WorkloadOptions = {}): Promise<Companion<{ readonly steps: number }>> {
+export async function spawnWorkload(
+  database: string,
+  options: WorkloadOptions = {},
+): Promise<Companion<{ readonly steps: number }>> {
   return await companion("workload", database, options);
 }
 
 /** Busy loops, until disposed. */
 export async function cpuHogs(count: number): Promise<AsyncDisposable> {
-  const hogs = Array.from({ length: count }, () => new ManagedProcess(process.execPath, [path.join(writersFolder, "hog.ts")]));
+  const hogs = Array.from(
+    { length: count },
+    () => new ManagedProcess(process.execPath, [path.join(writersFolder, "hog.ts")]),
+  );
   await Promise.all(hogs.map((hog) => hog.waitFor(/^ready$/)));
   return {
     async [Symbol.asyncDispose]() {
@@ -103,8 +109,15 @@ export async function cpuHogs(count: number): Promise<AsyncDisposable> {
  * Leaves a valid, chained commit of `sql` behind the end of the WAL that SQLite knows, as a writer does that is killed
  * between its commit frame and the wal-index. Nobody may write meanwhile; the next writer overwrites it.
  */
-export async function phantomCommit(database: string, sql: string): Promise<{ readonly offset: number; readonly frames: number }> {
-  const { code, stdout, stderr } = await runToEnd(process.execPath, [path.join(writersFolder, "phantom.ts"), database, sql]);
+export async function phantomCommit(
+  database: string,
+  sql: string,
+): Promise<{ readonly offset: number; readonly frames: number }> {
+  const { code, stdout, stderr } = await runToEnd(process.execPath, [
+    path.join(writersFolder, "phantom.ts"),
+    database,
+    sql,
+  ]);
   const line = stdout.split("\n").find((text) => text.startsWith("report "));
   if (code !== 0 || line === undefined) throw new Error(`no phantom commit was forged: ${stdout}${stderr}`);
   return JSON.parse(line.slice("report ".length)) as { offset: number; frames: number };

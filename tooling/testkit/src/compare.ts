@@ -45,7 +45,9 @@ function integrity(db: DatabaseSync): string {
 }
 
 function schema(db: DatabaseSync): Map<string, string> {
-  const rows = db.prepare(`select type || ' ' || name as name, coalesce(sql, '') as sql from sqlite_schema where ${OURS}`).all();
+  const rows = db
+    .prepare(`select type || ' ' || name as name, coalesce(sql, '') as sql from sqlite_schema where ${OURS}`)
+    .all();
   return new Map(rows.map((row) => [String(row["name"]), String(row["sql"])]));
 }
 
@@ -108,6 +110,8 @@ function sameValue(a: SQLOutputValue, b: SQLOutputValue | undefined): boolean {
 }
 
 function shown(row: readonly SQLOutputValue[]): string {
-  const values = row.map((value) => (value instanceof Uint8Array ? `<${value.length} bytes>` : String(value).slice(0, 40)));
+  const values = row.map((value) =>
+    value instanceof Uint8Array ? `<${value.length} bytes>` : String(value).slice(0, 40),
+  );
   return `(${values.join(", ")})`;
 }

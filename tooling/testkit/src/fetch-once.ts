@@ -56,7 +56,8 @@ function ownerIsGone(lock: string): boolean {
     return false;
   } catch (error) {
     // No owner written: it is a moment old, or its process died in that moment.
-    if (isCode(error, "ENOENT")) return (fs.statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) < Date.now() - 10_000;
+    if (isCode(error, "ENOENT"))
+      return (fs.statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) < Date.now() - 10_000;
     return isCode(error, "ESRCH");
   }
 }

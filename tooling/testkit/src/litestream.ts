@@ -48,7 +48,9 @@ export async function restoreWith(
 ): Promise<void> {
   const result = await runLitestream(version, ["restore", ...flags, "-o", output, replicaUrl(replica)], options);
   if (result.code !== 0 || !fs.existsSync(output)) {
-    throw new Error(`Litestream ${version} did not restore ${replica} (exit ${result.code}):\n${result.stdout}${result.stderr}`);
+    throw new Error(
+      `Litestream ${version} did not restore ${replica} (exit ${result.code}):\n${result.stdout}${result.stderr}`,
+    );
   }
 }
 

@@ -12,6 +12,9 @@ export function spawnLitewake(args: readonly string[], options: SpawnOptions = {
 }
 
 /** Runs `litewake ARGS` to its end. */
-export async function runLitewake(args: readonly string[], options: SpawnOptions & { timeoutMs?: number } = {}): Promise<RunResult> {
+export async function runLitewake(
+  args: readonly string[],
+  options: SpawnOptions & { timeoutMs?: number } = {},
+): Promise<RunResult> {
   return await runToEnd(process.execPath, [binary, ...args], options);
 }

@@ -34,7 +34,9 @@ export async function runToEnd(command: string, args: readonly string[], options
         clearTimeout(timer);
         if (child.pid !== undefined) childEnded(child.pid);
         if (late) {
-          reject(new Error(`${command} ${args.join(" ")} took longer than ${timeoutMs} ms; it said:\n${stdout}${stderr}`));
+          reject(
+            new Error(`${command} ${args.join(" ")} took longer than ${timeoutMs} ms; it said:\n${stdout}${stderr}`),
+          );
         } else if (error !== null && child.exitCode === null && child.signalCode === null) {
           reject(new Error(`${command} could not be run: ${error.message}`, { cause: error }));
         } else {

@@ -24,7 +24,9 @@ export async function buildShell(scratch: string): Promise<string> {
   await must("tar", ["xzf", carrier], scratch);
   const sources = path.join(scratch, "package/deps");
   await must("tar", ["xzf", only(sources, ".tar.gz")], sources);
-  const amalgamation = fs.readdirSync(sources).find((name) => name.startsWith("sqlite-autoconf-") && !name.endsWith(".gz"));
+  const amalgamation = fs
+    .readdirSync(sources)
+    .find((name) => name.startsWith("sqlite-autoconf-") && !name.endsWith(".gz"));
   if (amalgamation === undefined) throw new Error(`${CARRIER} carries no amalgamation of SQLite`);
   const options = ["-O1", "-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION", "-o", "sqlite3"];
   await must("cc", [...options, "shell.c", "sqlite3.c", "-lm"], path.join(sources, amalgamation));

@@ -28,7 +28,11 @@ test("equal content is equal, whatever the order of pages and Litestream's own t
 
 test.for([
   ["a changed value", "update t set x = 'b' where id = 1", "table t: row 1 differs: (1, a) is not (1, b)"],
-  ["a changed byte of a blob", "update t set x = x'01fe' where id = 2", "table t: row 2 differs: (2, <2 bytes>) is not (2, <2 bytes>)"],
+  [
+    "a changed byte of a blob",
+    "update t set x = x'01fe' where id = 2",
+    "table t: row 2 differs: (2, <2 bytes>) is not (2, <2 bytes>)",
+  ],
   ["a number in place of a text", "update t set x = 1 where id = 3", "table t: row 3 differs: (3, 1.5) is not (3, 1)"],
   ["a large integer off by one", "update k set b = b + 1 where a = 'y'", "9007199254740993"],
   ["a missing row", "delete from t where id = 4", "table t: the first has more than the second's 3 rows"],

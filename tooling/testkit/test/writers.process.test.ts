@@ -19,7 +19,13 @@ import {
 test.for(writerKinds)("%s appends to the ledger and says what it committed", async (kind) => {
   using folder = tempDir();
   const file = folder.join("a.db");
-  await using writer = await spawnWriter(kind, file, { commits: 60, rows: 3, touchEvery: 4, pageSize: 1024, reopenEvery: 25 });
+  await using writer = await spawnWriter(kind, file, {
+    commits: 60,
+    rows: 3,
+    touchEvery: 4,
+    pageSize: 1024,
+    reopenEvery: 25,
+  });
   const report = await writer.finished();
   expect(report).toMatchObject({ commits: 60, lastSeq: 120, errors: {} });
   expect(writer.committed()).toBe(120);
@@ -85,7 +91,9 @@ test("what a killed test process had started is killed, and its folders are remo
     const folder = tempDir("orphan");
     const writer = await spawnWriter("python", folder.join("a.db"), { rate: 10 });
     process.stdout.write(JSON.stringify({ pid: writer.process.pid, folder: folder.path }));`;
-  const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const [said] = (await once(child.stdout, "data")) as [Buffer];
   const { pid, folder } = JSON.parse(said.toString()) as { pid: number; folder: string };
   expect(isAlive(pid)).toBe(true);

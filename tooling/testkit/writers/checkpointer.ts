@@ -10,7 +10,13 @@ const modes = (given.get("modes") ?? "TRUNCATE,RESTART,FULL,PASSIVE").split(",")
 const everyMs = Number(given.get("every-ms") ?? 0);
 const stop = stopRequest();
 const db = new DatabaseSync(database, { timeout: Number(given.get("busy-timeout-ms") ?? 2000) });
-const report = { done: 0, busy: 0, longestMs: 0, byMode: {} as Record<string, { done: number; busy: number }>, errors: {} as Record<string, number> };
+const report = {
+  done: 0,
+  busy: 0,
+  longestMs: 0,
+  byMode: {} as Record<string, { done: number; busy: number }>,
+  errors: {} as Record<string, number>,
+};
 db.exec("pragma wal_autocheckpoint=0");
 say("ready");
 for (let turn = 0; !stop.requested; turn++) {

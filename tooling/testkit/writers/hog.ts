@@ -2,7 +2,7 @@
 process.stdin.on("end", () => process.exit()).resume();
 process.stdout.write("ready\n");
 const turn = () => {
-  for (const until = performance.now() + 50; performance.now() < until; );
+  for (const until = performance.now() + 50; performance.now() < until;);
   setImmediate(turn);
 };
 turn();

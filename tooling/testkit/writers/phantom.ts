@@ -36,7 +36,9 @@ try {
   }
   fs.writeSync(live, forged, from, to - from, from);
   fs.closeSync(live);
-  process.stdout.write(`report ${JSON.stringify({ offset: from, frames: (to - from) / (FRAME_HEADER_BYTES + pageSize) })}\n`);
+  process.stdout.write(
+    `report ${JSON.stringify({ offset: from, frames: (to - from) / (FRAME_HEADER_BYTES + pageSize) })}\n`,
+  );
 } finally {
   fs.rmSync(folder, { recursive: true, force: true });
 }

@@ -15,7 +15,8 @@ say("ready");
 
 async function waitFor(ms: number): Promise<void> {
   const until = performance.now() + ms;
-  while (!stop.requested && performance.now() < until) await sleep(Math.min(20, Math.max(1, until - performance.now())));
+  while (!stop.requested && performance.now() < until)
+    await sleep(Math.min(20, Math.max(1, until - performance.now())));
 }
 
 while (!stop.requested) {

@@ -10,7 +10,9 @@ const END = "--end-of-answer--";
 async function open(database: string): Promise<LedgerConnection> {
   const shell = process.env["LITEWAKE_SQLITE_SHELL"] ?? "sqlite3";
   // Standard error goes the same way as standard output, so that an error lies between its statement and the end mark.
-  const child = spawn("sh", ["-c", 'exec "$0" -batch -list "$1" 2>&1', shell, database], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn("sh", ["-c", 'exec "$0" -batch -list "$1" 2>&1', shell, database], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ask = async (sql: string): Promise<string[]> => {
     child.stdin.write(`${sql};\n.print ${END}\n`);

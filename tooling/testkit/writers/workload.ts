@@ -48,7 +48,13 @@ const insert = (r: Random, bytes: number) =>
 const steps: Readonly<Record<string, readonly [weight: number, step: Step]>> = {
   insert: [30, (r) => inTransaction(() => void Array.from({ length: 1 + r.below(40) }, () => insert(r, r.below(300))))],
   single: [20, (r) => void insert(r, r.below(60))],
-  update: [20, (r) => void db.prepare("update items set qty = qty + 1, data = ? where id % 13 = ?").run(r.bytes(r.below(400)), r.below(13))],
+  update: [
+    20,
+    (r) =>
+      void db
+        .prepare("update items set qty = qty + 1, data = ? where id % 13 = ?")
+        .run(r.bytes(r.below(400)), r.below(13)),
+  ],
   delete: [8, (r) => void db.prepare("delete from items where id % 29 = ?").run(r.below(29))],
   pairs: [
     12,
@@ -73,11 +79,16 @@ const steps: Readonly<Record<string, readonly [weight: number, step: Step]>> = {
   drop: [
     2,
     () => {
-      const made = db.prepare("select name from sqlite_schema where type = 'table' and name like 'made_%' limit 1").get();
+      const made = db
+        .prepare("select name from sqlite_schema where type = 'table' and name like 'made_%' limit 1")
+        .get();
       if (made !== undefined) db.exec(`drop table ${String(made["name"])}`);
     },
   ],
-  vacuum: [settings.vacuum ? 1 : 0, () => db.exec(settings.autoVacuum === "incremental" ? "pragma incremental_vacuum" : "vacuum")],
+  vacuum: [
+    settings.vacuum ? 1 : 0,
+    () => db.exec(settings.autoVacuum === "incremental" ? "pragma incremental_vacuum" : "vacuum"),
+  ],
   analyze: [1, () => db.exec("analyze")],
   version: [1, (r) => db.exec(`pragma user_version=${r.below(1e6)}`)],
 };
