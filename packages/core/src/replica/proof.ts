@@ -1,0 +1,114 @@
+// What Litewake states about a segment or snapshot beside its content: a small record in an LZ4 skippable frame before
+// the frame, which Litestream's readers pass over (formats.md A3). It proves what bytes alone cannot: where the index
+// before ended, and how far a snapshot reaches.
+import { crc32 } from "node:zlib";
+import { encodeSkippableFrame } from "../codec/lz4-frame.ts";
+import { LitewakeError } from "../errors.ts";
+
+/** Stated by the segment at offset 0 of an index. */
+export interface SegmentProof {
+  readonly version: 1;
+  /** The end of the index before: bytes of uncompressed WAL, and the checksum of its last frame (of its header: no frame). */
+  readonly previous?: {
+    readonly index: number;
+    readonly end: number;
+    readonly s1: number;
+    readonly s2: number;
+  };
+}
+
+/** Stated by a snapshot. */
+export interface SnapshotProof {
+  readonly version: 1;
+  /** The copy holds pages up to this place; a restore that ends before it would mix ages. */
+  readonly position: { readonly index: number; readonly offset: number };
+  readonly pageSize: number;
+  /** Pages of the file that was copied. */
+  readonly pages: number;
+  /** Of the uncompressed copy, lower-case hexadecimal. */
+  readonly sha256?: string;
+}
+
+const MAGIC = Buffer.from("LWP1", "latin1");
+const HEAD_BYTES = MAGIC.byteLength + 4;
+
+/** A whole skippable frame: magic, CRC-32 (big-endian) of the text, JSON. Goes before the LZ4 frame. */
+export function encodeProof(proof: SegmentProof | SnapshotProof): Uint8Array {
+  const text = Buffer.from(JSON.stringify(proof), "utf8");
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32BE(crc32(text));
+  return encodeSkippableFrame(Buffer.concat([MAGIC, sum, text]));
+}
+
+/**
+ * The proof of a segment among the payloads of an object's skippable frames. `undefined`: there is none (Litestream
+ * wrote the object). Fields that are not known are passed over. Throws kind `damaged` where a proof of ours is broken.
+ */
+export function decodeSegmentProof(payloads: readonly Uint8Array[]): SegmentProof | undefined {
+  const record = decode(payloads);
+  if (record === undefined) return undefined;
+  const { previous } = record;
+  if (previous === undefined) return { version: 1 };
+  if (!isRecord(previous)) throw broken("its field previous is no record");
+  return {
+    version: 1,
+    previous: {
+      index: count(previous, "index"),
+      end: count(previous, "end"),
+      s1: count(previous, "s1"),
+      s2: count(previous, "s2"),
+    },
+  };
+}
+
+/** The proof of a snapshot; as `decodeSegmentProof`. */
+export function decodeSnapshotProof(payloads: readonly Uint8Array[]): SnapshotProof | undefined {
+  const record = decode(payloads);
+  if (record === undefined) return undefined;
+  const { position, sha256 } = record;
+  if (!isRecord(position)) throw broken("its field position is no record");
+  if (sha256 !== undefined && (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256))) {
+    throw broken("its field sha256 is no SHA-256");
+  }
+  return {
+    version: 1,
+    position: { index: count(position, "index"), offset: count(position, "offset") },
+    pageSize: count(record, "pageSize"),
+    pages: count(record, "pages"),
+    ...(sha256 === undefined ? {} : { sha256 }),
+  };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function decode(payloads: readonly Uint8Array[]): Fields | undefined {
+  for (const payload of payloads) {
+    const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+    if (bytes.byteLength < HEAD_BYTES || !bytes.subarray(0, MAGIC.byteLength).equals(MAGIC)) continue;
+    const text = bytes.subarray(HEAD_BYTES);
+    if (bytes.readUInt32BE(MAGIC.byteLength) !== crc32(text)) throw broken("its checksum is wrong");
+    let value: unknown;
+    try {
+      value = JSON.parse(text.toString("utf8"));
+    } catch (cause) {
+      throw broken("it is no JSON", cause);
+    }
+    if (!isRecord(value)) throw broken("it is no record");
+    return value;
+  }
+  return undefined;
+}
+
+function isRecord(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function count(record: Fields, name: string): number {
+  const value = record[name];
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw broken(`its field ${name} is no count`);
+  return value;
+}
+
+function broken(why: string, cause?: unknown): LitewakeError {
+  return new LitewakeError("damaged", `the proof beside the content is broken: ${why}`, { cause });
+}

@@ -1,0 +1,129 @@
+// Which generation and snapshot a restore starts from. Pure; the rules are Litestream 0.3.13's (formats.md A6), with
+// clear errors outside the window, and never a generation that has no snapshot.
+import { LitewakeError } from "../errors.ts";
+import type { Catalog, GenerationRecord, SnapshotRecord } from "../replica/catalog.ts";
+import type { Generation } from "../replica/position.ts";
+import { formatIndex, RestoreRefusal } from "./refusal.ts";
+
+/** What to restore. Nothing set: the newest state. */
+export interface RestoreTarget {
+  readonly generation?: Generation | undefined;
+  /** Up to and including the whole of this WAL index. Not together with `timestamp`. */
+  readonly index?: number | undefined;
+  /** The state that the replica had at this moment of the store's clock. */
+  readonly timestamp?: Date | undefined;
+}
+
+/** Refuses a target that contradicts itself. Kind `usage`. */
+export function checkTarget(target: RestoreTarget): void {
+  if (target.index !== undefined && target.timestamp !== undefined) {
+    throw new LitewakeError("usage", "an index and a timestamp cannot be restored to at the same time", {
+      next: "give one of -index and -timestamp",
+    });
+  }
+  if (target.timestamp !== undefined && Number.isNaN(target.timestamp.getTime())) {
+    throw new LitewakeError("usage", "the timestamp is not a date", { next: "write it as 2026-01-31T12:00:00Z" });
+  }
+}
+
+/**
+ * The generation that fits the target and was written to last; of equal ones the first by name. Throws kind `no-backup`
+ * where none fits, `damaged` where there is WAL but no snapshot.
+ */
+export function chooseGeneration(catalog: Catalog, target: RestoreTarget): GenerationRecord {
+  checkTarget(target);
+  const named = catalog.generations.filter(
+    (record) => target.generation === undefined || record.generation === target.generation,
+  );
+  if (named.length === 0) throw nothingThere(catalog, target);
+  const restorable = named.filter((record) => record.snapshots.length > 0);
+  const [headless] = named;
+  if (restorable.length === 0 && headless !== undefined) {
+    throw new RestoreRefusal("damaged", "there are WAL segments but no snapshot to apply them to", {
+      generation: headless.generation,
+      index: headless.segments.indexAt(0),
+    });
+  }
+  const { timestamp } = target;
+  let best: GenerationRecord | undefined;
+  for (const record of restorable) {
+    if (timestamp !== undefined && !covers(record, timestamp)) continue;
+    if (best === undefined || record.updatedAt > best.updatedAt) best = record;
+  }
+  if (best === undefined) throw outsideWindow(restorable, timestamp ?? new Date(0));
+  return best;
+}
+
+/**
+ * The snapshot to start from: the newest at or before the timestamp; without one the newest; with an index the highest
+ * at or below it. Of equal dates (S3 has whole seconds) the lowest index, which is right for all of them.
+ */
+export function chooseSnapshot(record: GenerationRecord, target: RestoreTarget): SnapshotRecord {
+  const { index, timestamp } = target;
+  if (index !== undefined) {
+    checkIndex(record, index);
+    const below = record.snapshots.findLast((snapshot) => snapshot.index <= index);
+    if (below !== undefined) return below;
+  }
+  let newest: SnapshotRecord | undefined;
+  for (const snapshot of record.snapshots) {
+    if (timestamp !== undefined && snapshot.modifiedAt > timestamp) continue;
+    if (newest === undefined || snapshot.modifiedAt > newest.modifiedAt) newest = snapshot;
+  }
+  // `covers` and `checkIndex` have seen to it that there is one.
+  if (newest === undefined) throw new LitewakeError("internal", `no snapshot of ${record.generation} fits`);
+  return newest;
+}
+
+function oldestSnapshotMs(record: GenerationRecord): number {
+  return Math.min(...record.snapshots.map((snapshot) => snapshot.modifiedAt.getTime()));
+}
+
+// From the first snapshot on, not from the first object: nothing can be restored before it.
+function covers(record: GenerationRecord, timestamp: Date): boolean {
+  return oldestSnapshotMs(record) <= timestamp.getTime() && timestamp <= record.updatedAt;
+}
+
+function checkIndex(record: GenerationRecord, index: number): void {
+  const lowest = record.snapshots[0]?.index ?? 0;
+  const highest = Math.max(record.segments.at(-1)?.index ?? 0, record.snapshots.at(-1)?.index ?? 0);
+  if (index >= lowest && index <= highest) return;
+  throw new RestoreRefusal(
+    "usage",
+    `the index is outside of what the replica holds, ${formatIndex(lowest)} to ${formatIndex(highest)}`,
+    { generation: record.generation, index },
+  );
+}
+
+function nothingThere(catalog: Catalog, target: RestoreTarget): LitewakeError {
+  if (catalog.ltx) {
+    return new LitewakeError("usage", "the replica holds Litestream 0.5 LTX files, which Litewake does not read", {
+      next: "restore it with litestream 0.5",
+    });
+  }
+  if (target.generation === undefined || catalog.generations.length === 0) {
+    return new LitewakeError("no-backup", "the replica holds no backup");
+  }
+  return new LitewakeError("no-backup", `the replica holds no generation ${target.generation}`, {
+    next: `it holds ${catalog.generations.map((record) => record.generation).join(", ")}`,
+  });
+}
+
+function outsideWindow(records: readonly GenerationRecord[], timestamp: Date): LitewakeError {
+  const windows = records
+    .map((record) => ({ from: new Date(oldestSnapshotMs(record)), to: record.updatedAt, generation: record.generation }))
+    .sort((a, b) => a.from.getTime() - b.from.getTime());
+  const shown = windows
+    .slice(-4)
+    .map(({ from, to, generation }) => `${from.toISOString()} to ${to.toISOString()} (generation ${generation})`);
+  const more = windows.length > shown.length ? ` and ${windows.length - shown.length} older` : "";
+  const first = windows[0];
+  const last = windows.at(-1);
+  const where =
+    first !== undefined && timestamp < first.from ? "before the oldest snapshot"
+    : last !== undefined && windows.every(({ to }) => timestamp > to) ? "after the newest object"
+    : "between two generations";
+  return new LitewakeError("no-backup", `the timestamp ${timestamp.toISOString()} is ${where}`, {
+    next: `what can be restored is ${shown.join(", ")}${more}; without -timestamp the newest state is restored`,
+  });
+}
