@@ -23,7 +23,7 @@ export async function runProject(root, project, filters, env) {
   args.push("--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...filters);
   const child = spawn(process.execPath, args, {
     cwd: root,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...(process.stdout.isTTY ? {} : { NO_COLOR: "1", FORCE_COLOR: undefined }), ...env },
     stdio: ["ignore", "inherit", "inherit"],
   });
   const code = await new Promise((resolve) =>

@@ -31,11 +31,16 @@ export async function runLitestream(
   const binary = await litestream(version);
   const env = { ...withoutBundle, ...options.env };
   if (options.config === undefined) return await runToEnd(binary, args, { ...options, env });
-  using folder = tempDir("litestream");
-  const file = folder.join("litestream.yml");
-  fs.writeFileSync(file, options.config);
-  const [command = "", ...rest] = args;
-  return await runToEnd(binary, [command, "-config", file, ...rest], { ...options, env });
+  // Not `using`: the testkit's own sources also run on Node 22, which does not know it.
+  const folder = tempDir("litestream");
+  try {
+    const file = folder.join("litestream.yml");
+    fs.writeFileSync(file, options.config);
+    const [command = "", ...rest] = args;
+    return await runToEnd(binary, [command, "-config", file, ...rest], { ...options, env });
+  } finally {
+    folder.remove();
+  }
 }
 
 /** Restores a replica (URL or folder) to `output`; fails, with what Litestream said, unless it exits 0 and the file is there. */
@@ -69,7 +74,7 @@ export async function startLitestreamReplicate(
     ...options,
     env: { ...withoutBundle, ...options.env },
   });
-  void running.ended.then(yaml.remove);
+  void running.ended.then(() => yaml.remove());
   await running.waitFor(/replicating to/);
   return running;
 }

@@ -18,12 +18,16 @@ export function lookInto<T>(file: string, look: (db: DatabaseSync) => T): T {
     url.searchParams.set("immutable", "1");
     return opened(url, look);
   }
-  using folder = memoryBackedDir(size(file) + size(`${file}-wal`), "copy");
-  const copy = folder.join("copy.db");
-  // The file first: what a checkpoint moves into it meanwhile is still in the WAL that is copied after it.
-  execFileSync("cp", ["--", file, copy]);
-  if (size(`${file}-wal`) > 0) execFileSync("cp", ["--", `${file}-wal`, `${copy}-wal`]);
-  return opened(copy, look);
+  const folder = memoryBackedDir(size(file) + size(`${file}-wal`), "copy");
+  try {
+    const copy = folder.join("copy.db");
+    // The file first: what a checkpoint moves into it meanwhile is still in the WAL that is copied after it.
+    execFileSync("cp", ["--", file, copy]);
+    if (size(`${file}-wal`) > 0) execFileSync("cp", ["--", `${file}-wal`, `${copy}-wal`]);
+    return opened(copy, look);
+  } finally {
+    folder.remove();
+  }
 }
 
 function opened<T>(place: string | URL, look: (db: DatabaseSync) => T): T {

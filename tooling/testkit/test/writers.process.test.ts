@@ -94,8 +94,9 @@ test("what a killed test process had started is killed, and its folders are remo
   const child = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const [said] = (await once(child.stdout, "data")) as [Buffer];
-  const { pid, folder } = JSON.parse(said.toString()) as { pid: number; folder: string };
+  child.stdout.setEncoding("utf8");
+  const [said] = await Promise.race([once(child.stdout, "data"), once(child, "exit").then(() => [""])]);
+  const { pid, folder } = JSON.parse(String(said)) as { pid: number; folder: string };
   expect(isAlive(pid)).toBe(true);
   child.kill("SIGKILL");
   await expect.poll(() => isAlive(pid) || fs.existsSync(folder), { timeout: 10_000 }).toBe(false);
