@@ -1,6 +1,7 @@
 // What tests need and takes long to get is fetched in the background while the unit tests run.
 import { spawn } from "node:child_process";
 import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 
 /** Each with the variable that tells the tests that it could not be had. */
@@ -26,6 +27,8 @@ async function fetchOne(name, variable, script, cache) {
   const logFile = path.join(cache, `${name}.log`);
   const log = fs.openSync(logFile, "w");
   const child = spawn(process.execPath, [script, name], { stdio: ["ignore", log, log] });
+  // Compiling must not slow the tests beside it.
+  if (child.pid !== undefined) os.setPriority(child.pid, os.constants.priority.PRIORITY_BELOW_NORMAL);
   const code = await new Promise((resolve) =>
     child.on("error", () => resolve(1)).on("exit", (exit) => resolve(exit ?? 1)),
   );

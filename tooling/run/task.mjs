@@ -46,4 +46,12 @@ if (steps === undefined) {
   console.error(`usage: node tooling/run/task.mjs ${Object.keys(tasks).join("|")}`);
   process.exit(2);
 }
-for (const step of steps) step();
+let counted = false;
+process.on("exit", (code) => {
+  // The tests print their own count; a run that does not get that far still ends with one.
+  if (process.argv[2] === "test" && code !== 0 && !counted) console.log("\n0 passed, 1 failed");
+});
+for (const [i, step] of steps.entries()) {
+  counted = i === steps.length - 1;
+  step();
+}
