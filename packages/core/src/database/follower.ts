@@ -53,6 +53,8 @@ export class Follower {
   #markExact = false;
   #epoch: Epoch;
   #bridgeFrames = 0;
+  /** The first mark was taken while it could not be told whether it is mark 0. */
+  #unsure = true;
 
   constructor(database: LiveDatabase, tuning: FollowerTuning, host: FollowerHost) {
     this.database = database;
@@ -136,7 +138,10 @@ export class Follower {
     if (look.header === undefined || look.log === 0) return false;
     const known = this.#epoch.header;
     const restarted = known === undefined || !sameWal(known, look.header);
-    if (!restarted && look.log === this.#bridgeFrames) return false;
+    if (!restarted && look.log === this.#bridgeFrames) {
+      if (look.checkpointed < look.log) this.#leaveStartBridge();
+      return false;
+    }
     if (!restarted && look.log < this.#bridgeFrames) throw new ContinuityLost("the WAL became shorter on a bridge");
     if (known === undefined) this.#epoch.header = look.header;
     else if (restarted) this.#beginEpoch(look.header);
@@ -163,6 +168,7 @@ export class Follower {
 
   #enterMark(look: Look, logBefore: number): void {
     this.#mode = "mark";
+    this.#unsure = false;
     this.#markBound = look.log;
     this.#markExact = look.log === logBefore;
     this.#epoch.frames = look.log;
@@ -235,6 +241,26 @@ export class Follower {
     this.#current.release();
     this.#step("bridge:entered");
     return true;
+  }
+
+  /**
+   * Swaps a first mark of unknown kind for mark 0, on a WAL that is fully written back: somebody's RESTART or TRUNCATE may
+   * wait for it. Everything is kept before, as on entering any bridge.
+   */
+  makeSure(): void {
+    if (this.#mode !== "bridge" || !this.#unsure) return;
+    const before = this.look();
+    if (before.log === 0 || before.log !== before.checkpointed || !this.#isThisWal(before)) return;
+    if (!this.#host.keepTail(this.#epoch)) return;
+    this.#current.take();
+    const after = this.look();
+    if (after.log === before.log && this.#isThisWal(after)) {
+      this.#next.release();
+      [this.#current, this.#next] = [this.#next, this.#current];
+      this.#unsure = false;
+    } else {
+      this.#current.release();
+    }
   }
 
   /** Whether every committed byte of the current epoch is acknowledged by every replica. */

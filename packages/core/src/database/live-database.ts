@@ -58,17 +58,13 @@ export class LiveDatabase {
    * descriptor of the file drops all the locks this process holds on it.
    */
   readonly descriptor: number;
-  /** Whether the journal mode had to be changed. */
-  readonly switchedToWal: boolean;
   readonly #inode: string;
 
-  private constructor(path: string, descriptor: number, switchedToWal: boolean) {
+  private constructor(path: string, descriptor: number, first: DatabaseSync) {
     this.path = path;
     this.descriptor = descriptor;
-    this.switchedToWal = switchedToWal;
     const stat = fs.fstatSync(descriptor, { bigint: true });
     this.#inode = `${stat.dev}:${stat.ino}`;
-    const first = connect(path);
     this.pageSize = Number(first.prepare("pragma page_size").get()?.["page_size"]);
     this.marks = [new ReadMark(first), new ReadMark(connect(path))];
     this.checkpointer = new Checkpointer(connect(path));
@@ -103,12 +99,7 @@ export class LiveDatabase {
       fs.readSync(descriptor, head, 0, head.byteLength, 0);
       if (head.toString("latin1") !== MAGIC) throw notADatabase(path);
       requireWritable(path);
-      const switched = enterWalMode(path, logger);
-      if (switched === "locked") {
-        fs.closeSync(descriptor);
-        return "locked";
-      }
-      return new LiveDatabase(path, descriptor, switched);
+      return new LiveDatabase(path, descriptor, connectInWalMode(path, logger));
     } catch (error) {
       fs.closeSync(descriptor);
       if (isBusy(error)) return "locked";
@@ -154,26 +145,26 @@ export class LiveDatabase {
   }
 }
 
-function enterWalMode(path: string, logger: Logger): boolean | "locked" {
+/**
+ * Opens the first connection. It stays open: a connection that only looks and closes may be the last one, and the last one
+ * writes the WAL back and deletes it, with everything that proves where a replica stands.
+ */
+function connectInWalMode(path: string, logger: Logger): DatabaseSync {
   const connection = connect(path);
   try {
     const before = String(connection.prepare("pragma journal_mode").get()?.["journal_mode"]);
-    if (before === "wal") return false;
-    try {
-      const after = String(connection.prepare("pragma journal_mode=wal").get()?.["journal_mode"]);
-      if (after !== "wal") {
-        throw new LitewakeError("database", `${path} stays in journal mode ${after}`, {
-          next: "Litewake needs WAL mode: is the file on a file system without shared memory?",
-        });
-      }
-    } catch (error) {
-      if (isBusy(error)) return "locked";
-      throw error;
+    if (before === "wal") return connection;
+    const after = String(connection.prepare("pragma journal_mode=wal").get()?.["journal_mode"]);
+    if (after !== "wal") {
+      throw new LitewakeError("database", `${path} stays in journal mode ${after}`, {
+        next: "Litewake needs WAL mode: is the file on a file system without shared memory?",
+      });
     }
     logger("warn", "journal mode changed to WAL, which Litewake needs", { db: path, before });
-    return true;
-  } finally {
+    return connection;
+  } catch (error) {
     connection.close();
+    throw error;
   }
 }
 

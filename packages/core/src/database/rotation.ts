@@ -12,6 +12,7 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
 export function rotateOptimistically(follower: Follower): boolean {
   if (follower.mode !== "mark") return false;
   if (follower.canMove) follower.move();
+  else follower.settle();
   const result = follower.passive();
   if (result.busy) return letWaitingCheckpointPass(follower);
   return result.log === result.checkpointed && follower.enterBridge();

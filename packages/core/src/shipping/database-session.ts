@@ -20,6 +20,8 @@ const STAMP_GRAIN_MS = 20;
 const HOLD_RETRY_MS = 2;
 /** How long a freeze waits for a commit to stand on before it is done under mark 0. Milliseconds. */
 const AWAIT_MARK_MS = 100;
+/** How long a new generation waits for a rotation before it begins in the middle of a WAL. Milliseconds. */
+const AWAIT_ROTATION_MS = 1000;
 
 export interface SessionOptions {
   readonly database: LiveDatabase;
@@ -91,7 +93,12 @@ export class DatabaseSession implements ShipperHost {
     // Mark 0 was let go: from here on frames may be written back into the file.
     if (before !== follower.mode) this.#fileTurns++;
     if (grown) this.#options.onProgress();
-    if (follower.mode === "mark" && this.#holders === 0) this.#advance(now);
+    if (this.#holders > 0) return grown;
+    if (follower.mode === "mark") this.#advance(now);
+    else if (now - this.#lastMove >= this.#options.tuning.moveEveryMs) {
+      this.#lastMove = now;
+      follower.makeSure();
+    }
     return grown;
   }
 
@@ -164,6 +171,17 @@ export class DatabaseSession implements ShipperHost {
     return true;
   }
 
+  async shortWal(signal: AbortSignal): Promise<void> {
+    const { number } = this.log.current;
+    const until = performance.now() + AWAIT_ROTATION_MS;
+    while (!signal.aborted && performance.now() < until) {
+      if (this.log.current.number !== number || this.follower.mode === "bridge") return;
+      if (this.follower.logBytes < this.#options.tuning.rotateFromBytes) return;
+      this.requestRotation();
+      await new Promise((resolve) => setTimeout(resolve, HOLD_RETRY_MS));
+    }
+  }
+
   async hold(signal: AbortSignal): Promise<HeldDatabase> {
     const before = this.#holding;
     let release: () => void = () => {};
@@ -202,6 +220,9 @@ export class DatabaseSession implements ShipperHost {
         const { epoch } = this.follower;
         return { epoch: epoch.number, offset, sizeBytes: databaseBytesAt(this.database, epoch, offset) };
       }
+      // Not frozen: perhaps since somebody's RESTART or TRUNCATE waits for our mark. It goes first.
+      if (this.follower.mode === "mark") this.#yieldToWaiting();
+      else this.follower.makeSure();
       await new Promise((resolve) => setTimeout(resolve, HOLD_RETRY_MS));
     }
   }

@@ -161,6 +161,7 @@ export class ReplicaShipping {
       this.#begun = true;
       this.#state = "shipping";
       this.#settleWaiters();
+      this.#host.acknowledged(this.shipper);
     }
     if (this.shipper.isPending) {
       const due = this.#urgent || this.shipper.pendingBytes >= EAGER_BYTES ? 0 : this.#lastPut + this.target.syncIntervalMs - performance.now();

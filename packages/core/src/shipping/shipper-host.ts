@@ -24,6 +24,8 @@ export interface ShipperHost {
   adoptTail(found: Extract<Continuity, { kind: "spooled" | "old-tail" }>): number | undefined;
   /** Waits until the database file stands still; one holder at a time. */
   hold(signal: AbortSignal): Promise<HeldDatabase>;
+  /** Waits a moment for a WAL that is short, so that a new generation need not begin with a long segment. */
+  shortWal(signal: AbortSignal): Promise<void>;
   /** Asks for a rotation at the next chance, whatever the WAL's size. */
   requestRotation(): void;
   /** A position was acknowledged by some replica. */

@@ -147,7 +147,6 @@ export class Shipper implements LogReader {
     this.#newestSnapshot = found.newestSnapshot;
     this.#covered = { epoch: found.epoch, offset: 0 };
     this.#shippedSinceSnapshot = found.index > found.newestSnapshot.index || found.offset > 0;
-    this.#host.acknowledged(this);
   }
 
   async #beginGeneration(reason: string, signal: AbortSignal): Promise<void> {
@@ -156,8 +155,10 @@ export class Shipper implements LogReader {
     logger("info", "new generation", { replica: this.target.name, generation, reason });
     const wasReleased = this.#released;
     this.#cursor = undefined;
+    this.#released = true;
     let place: LogPlace;
     try {
+      await this.#host.shortWal(signal);
       // From here on the log waits for this replica again: its first segment follows the snapshot without a gap.
       place = await this.#putSnapshot(generation, () => 0, signal, async () => {
         this.#released = false;
@@ -173,7 +174,6 @@ export class Shipper implements LogReader {
     this.#frozenEnd = undefined;
     this.#forced = undefined;
     this.#shippedSinceSnapshot = false;
-    this.#host.acknowledged(this);
   }
 
   /**
