@@ -4,6 +4,9 @@ import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
 import { type DatabaseReplication, DatabaseReplicator, type DatabaseStatus } from "./database-replication.ts";
 
+export type { DatabaseReplication, DatabaseStatus } from "./database-replication.ts";
+export type { ReplicaState, ReplicaStatus, ReplicaTarget } from "./replica-shipping.ts";
+
 export interface ReplicationOptions {
   readonly databases: readonly DatabaseReplication[];
   readonly logger: Logger;
@@ -71,7 +74,7 @@ export class Replication implements AsyncDisposable {
     if (first === undefined) return;
     if (failed.length === 1) throw first;
     const more = failed.length - 1;
-    throw new LitewakeError("unreachable", `${String(first instanceof Error ? first.message : first)} (and ${more} more)`, {
+    throw new LitewakeError("unreachable", `${first instanceof Error ? first.message : "stopping failed"} (and ${more} more)`, {
       cause: first,
     });
   }

@@ -1,0 +1,43 @@
+// What `generations`, `snapshots` and `wal` share: the catalogs of the replicas that one argument means.
+import { type Catalog, LitewakeError, readCatalog } from "@litewake/core";
+import { lineOf } from "../exit-code.ts";
+import { note } from "../command.ts";
+import type { FlagSpecs, ParsedArguments } from "../flags.ts";
+import { CONFIG_FLAGS, oneArgument, openReplicas } from "../targets.ts";
+
+export const LISTING_FLAGS: FlagSpecs = {
+  ...CONFIG_FLAGS,
+  replica: { kind: "string", value: "NAME", help: "only this replica of the database" },
+  json: { kind: "boolean", help: "print JSON instead of a table" },
+};
+
+export interface ListedReplica {
+  readonly name: string;
+  readonly database: string | undefined;
+  readonly catalog: Catalog;
+}
+
+/** Lists every replica; one that fails is named on standard error. Throws when all fail. */
+export async function listReplicas(flags: ParsedArguments, command: string): Promise<ListedReplica[]> {
+  const replicas = await openReplicas(flags, oneArgument(flags, command));
+  const listed: ListedReplica[] = [];
+  let failure: unknown;
+  for (const { name, client, database } of replicas) {
+    try {
+      const catalog = await readCatalog(client);
+      if (catalog.ltx && catalog.generations.length === 0) {
+        throw new LitewakeError("usage", `${client.url} holds Litestream 0.5 LTX files, which Litewake does not read`, {
+          next: "list and restore it with litestream 0.5",
+        });
+      }
+      listed.push({ name, database, catalog });
+    } catch (error) {
+      failure ??= error;
+      if (replicas.length > 1) note(`litewake: replica ${name}: ${lineOf(error)}`);
+    } finally {
+      await client.close();
+    }
+  }
+  if (listed.length === 0 && failure !== undefined) throw failure;
+  return listed;
+}

@@ -1,0 +1,27 @@
+// Turns events of core into lines: text for people, JSON for machines. No setting of a replica ever gets here.
+import type { LogFields, Logger, LogLevel } from "@litewake/core";
+import type { LoggingConfig } from "../config/config.ts";
+
+const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+export function createLogger(config: LoggingConfig): Logger {
+  const stream = config.stderr ? process.stderr : process.stdout;
+  return (level, message, fields) => {
+    if (RANK[level] < RANK[config.level]) return;
+    stream.write(config.type === "json" ? jsonLine(level, message, fields) : textLine(level, message, fields));
+  };
+}
+
+function jsonLine(level: LogLevel, message: string, fields: LogFields = {}): string {
+  return `${JSON.stringify({ time: new Date().toISOString(), level: level.toUpperCase(), msg: message, ...fields })}\n`;
+}
+
+function textLine(level: LogLevel, message: string, fields: LogFields = {}): string {
+  const parts = Object.entries(fields).filter(([, value]) => value !== undefined);
+  const text = parts.map(([name, value]) => ` ${name}=${quoted(String(value))}`).join("");
+  return `time=${new Date().toISOString()} level=${level.toUpperCase()} msg=${quoted(message)}${text}\n`;
+}
+
+function quoted(text: string): string {
+  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
+}

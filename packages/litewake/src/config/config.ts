@@ -1,0 +1,59 @@
+// The configuration once it is read and proved: plain data, every default filled in.
+import type { SettingValue } from "@litewake/core/backend";
+
+export interface ReplicaConfig {
+  readonly name: string;
+  /** Backend by name (`type:`) or by the URL's scheme. */
+  readonly type: string;
+  readonly url: string | undefined;
+  /** Everything else of the entry, for the backend. */
+  readonly settings: Readonly<Record<string, SettingValue>>;
+  readonly syncIntervalMs: number;
+  readonly snapshotIntervalMs: number;
+  readonly retentionMs: number;
+  readonly retentionCheckIntervalMs: number;
+}
+
+export interface DatabaseConfig {
+  /** Absolute. */
+  readonly path: string;
+  readonly metaPath: string | undefined;
+  readonly maxWalBytes: number | undefined;
+  /** Whether a rotation may take the write lock for a moment. */
+  readonly sealed: boolean;
+  readonly replicas: readonly ReplicaConfig[];
+}
+
+export interface LoggingConfig {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly type: "text" | "json";
+  readonly stderr: boolean;
+}
+
+export interface Config {
+  readonly databases: readonly DatabaseConfig[];
+  readonly exec: string | undefined;
+  readonly logging: LoggingConfig;
+  /** Packages of third-party backends, by type or scheme. */
+  readonly backends: Readonly<Record<string, string>>;
+  /** Keys that are understood and not acted upon, each with what that means. */
+  readonly warnings: readonly string[];
+}
+
+/** How a replica is kept. Milliseconds. */
+export type ReplicaIntervals = Pick<
+  ReplicaConfig,
+  "syncIntervalMs" | "snapshotIntervalMs" | "retentionMs" | "retentionCheckIntervalMs"
+>;
+
+const HOUR_MS = 3_600_000;
+
+/** Litestream's defaults (formats.md A8). */
+export const REPLICA_DEFAULTS: ReplicaIntervals = {
+  syncIntervalMs: 1000,
+  snapshotIntervalMs: 0,
+  retentionMs: 24 * HOUR_MS,
+  retentionCheckIntervalMs: HOUR_MS,
+};
+
+export const DEFAULT_LOGGING: LoggingConfig = { level: "info", type: "text", stderr: false };
