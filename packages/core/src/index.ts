@@ -14,3 +14,4 @@ export {
   type ReplicationOptions,
   type SyncedDatabase,
 } from "./shipping/replication.ts";
+export { noteRestored } from "./shipping/restored-state.ts";

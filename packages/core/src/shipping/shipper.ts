@@ -13,7 +13,7 @@ import type { PreviousEnd } from "./continuity.ts";
 import type { LogReader } from "./live-log.ts";
 import { settleConflict } from "./conflict.ts";
 import { resume, type Resumed } from "./resume.ts";
-import { type SegmentEnd, SegmentMoved, segmentBytes } from "./segment.ts";
+import { type SegmentEnd, segmentBytes } from "./segment.ts";
 import { storedBody } from "./segment-body.ts";
 import type { ShipperHost } from "./shipper-host.ts";
 
