@@ -263,6 +263,12 @@ export class Follower {
     }
   }
 
+  /** Keeps what is not shipped of the present log outside the WAL; false: too much for a rotation. */
+  keepTail(): boolean {
+    this.observe();
+    return this.#host.keepTail(this.#epoch);
+  }
+
   /** Whether every committed byte of the current epoch is acknowledged by every replica. */
   get allShipped(): boolean {
     return this.#host.unshippedFrom(this.#epoch) >= this.#epoch.end;

@@ -38,6 +38,9 @@ export function rotateSealed(follower: Follower): boolean {
   const step = tuning.onStep ?? (() => {});
   if (follower.canMove) follower.move();
   follower.passive();
+  // What is not shipped yet is copied before the lock, so that under it only a few frames are left to copy: with all of it
+  // under the lock a writer at full speed once waited 180 ms.
+  if (!follower.keepTail()) return false;
   if (!lockWriters(follower)) return rotateOptimistically(follower);
   try {
     step("seal:begun");

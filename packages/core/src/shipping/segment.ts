@@ -1,4 +1,5 @@
 // Cuts a segment out of the log: reads it, proves every frame, ends on a commit.
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Epoch } from "../database/epoch.ts";
 import { ContinuityLost } from "../database/follower.ts";
 import type { WalFile } from "../database/wal-file.ts";
@@ -78,6 +79,8 @@ export async function* segmentBytes(
     if (proven === 0 || proven < count - (count % size)) throw brokenAt(span, wal, at + proven, chain.broken);
     at += proven;
     yield bytes.subarray(0, proven);
+    // A long segment must not keep the mark from moving: what it frees late, one commit of the application pays for.
+    if (at < limit) await nextTurn();
   }
   done({ end: at, chain: chain.state });
 }
