@@ -59,6 +59,11 @@ export class LiveDatabase {
    */
   readonly descriptor: number;
   readonly #inode: string;
+  /**
+   * A read-only connection that has read. Closed last, it leaves the WAL in place; any other last one would write it back
+   * and delete it, by name: after the file was replaced, the WAL of the new database.
+   */
+  readonly #keeper: DatabaseSync;
 
   private constructor(path: string, descriptor: number, first: DatabaseSync) {
     this.path = path;
@@ -70,6 +75,8 @@ export class LiveDatabase {
     this.checkpointer = new Checkpointer(connect(path));
     this.sealer = connect(path);
     this.wal = new WalFile(path);
+    this.#keeper = connect(path, { readOnly: true });
+    this.#keeper.prepare("select count(*) from sqlite_schema").get();
   }
 
   /**
@@ -116,30 +123,15 @@ export class LiveDatabase {
 
   /** Whether the schema holds nothing at all, as in a database that an application has only just created. */
   isEmpty(): boolean {
-    const connection = connect(this.path, { readOnly: true });
-    try {
-      return connection.prepare("select 1 from sqlite_schema limit 1").get() === undefined;
-    } finally {
-      connection.close();
-    }
+    return this.#keeper.prepare("select 1 from sqlite_schema limit 1").get() === undefined;
   }
 
-  /**
-   * Closes every connection and leaves the WAL in place: a read-only connection that has read closes last, and such a
-   * one never deletes it.
-   */
+  /** Closes every connection and leaves the WAL in place. */
   close(): void {
-    let keeper: DatabaseSync | undefined;
-    try {
-      keeper = connect(this.path, { readOnly: true });
-      keeper.prepare("select count(*) from sqlite_schema").get();
-    } catch {
-      // The file is gone, or locked for a moment: then there is no WAL to keep, or somebody else keeps it.
-    }
     for (const mark of this.marks) mark.close();
     this.sealer.close();
     this.checkpointer.close();
-    keeper?.close();
+    this.#keeper.close();
     this.wal.close();
     fs.closeSync(this.descriptor);
   }

@@ -1,16 +1,18 @@
 // One database and all its replicas, for as long as the process runs: the database may come late, go, and come again.
 import fs from "node:fs";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ChangeWatch } from "../database/change-watch.ts";
 import { ContinuityLost } from "../database/follower.ts";
 import { DEFAULT_TUNING, type FollowerTuning } from "../database/follower-options.ts";
-import { LiveDatabase } from "../database/live-database.ts";
+import { LiveDatabase, type NotYet } from "../database/live-database.ts";
 import { LocalStateFile, metaFolder } from "../database/local-state.ts";
 import { isBusy } from "../database/sqlite.ts";
 import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
 import { DatabaseSession } from "./database-session.ts";
+import { refuseMissing } from "./resume.ts";
 import { ReplicaShipping, type ReplicaStatus, type ReplicaTarget } from "./replica-shipping.ts";
 
 /** A database to follow. Sizes in bytes. */
@@ -44,6 +46,9 @@ const QUIET_TICK_MS = 1000;
 const REST_RETRY_LIMIT = 6;
 /** While following begins anew, a sync that was under way asks again so often. */
 const RESYNC_MS = 20;
+/** How long a start waits to learn whether a replica holds history. */
+const HISTORY_LOOK_MS = 30_000;
+const STOP_SHIPPING_MS = 5000;
 
 export class DatabaseReplicator {
   readonly #options: DatabaseReplication;
@@ -54,10 +59,14 @@ export class DatabaseReplicator {
   readonly #state: LocalStateFile;
   #session: DatabaseSession | undefined;
   #shippings: ReplicaShipping[] = [];
+  #runs: Promise<void>[] = [];
   #stopping = false;
   #failure: unknown;
   #wake: () => void = () => {};
   #bornHere = false;
+  #waitingFor: NotYet | undefined;
+  /** Following ended once while this process runs: a file that is empty now is about to be filled. */
+  #replaced = false;
   #finished: Promise<void> = Promise.resolve();
   #watching: (() => void)[] = [];
 
@@ -96,13 +105,28 @@ export class DatabaseReplicator {
    */
   async start(): Promise<void> {
     const first = this.#open();
-    if (first === undefined) this.#bornHere = true;
+    if (first === undefined && this.#waitingFor !== "locked") await this.#expectNoHistory();
     this.#finished = this.#run(first).catch((error: unknown) => {
       this.#failure = error;
       this.#logger("error", "the database is not followed any more", { error: String(error) });
       this.#changed();
     });
     await this.#settled();
+  }
+
+  // What the application will make in this place is a new history: over an older one only if somebody insists.
+  async #expectNoHistory(): Promise<void> {
+    this.#bornHere = true;
+    if (this.#newHistory) return;
+    for (const target of this.#options.replicas) {
+      try {
+        await refuseMissing(target, this.path, AbortSignal.timeout(HISTORY_LOOK_MS));
+      } catch (error) {
+        if (error instanceof LitewakeError) throw error;
+        // Not reachable now: it is asked again before anything is written to it.
+        this.#logger("warn", "cannot see yet whether the replica holds history", { replica: target.name, error: String(error) });
+      }
+    }
   }
 
   // A replica that is down must not hold up the others, or the application: its first failure counts as an answer.
@@ -123,10 +147,12 @@ export class DatabaseReplicator {
 
   #open(): DatabaseSession | undefined {
     const opened = LiveDatabase.open(this.path, this.#logger);
-    if (typeof opened === "string") {
-      this.#logger("info", "waiting for the database", { why: opened });
-      return undefined;
+    if (typeof opened === "string") return this.#waitFor(opened);
+    if (this.#replaced && opened.isEmpty()) {
+      opened.close();
+      return this.#waitFor("empty");
     }
+    this.#waitingFor = undefined;
     const session = new DatabaseSession({
       database: opened,
       state: this.#state,
@@ -140,17 +166,23 @@ export class DatabaseReplicator {
       session.start();
     } catch (error) {
       session.close();
-      if (isBusy(error)) return undefined;
+      if (isBusy(error)) return this.#waitFor("locked");
       throw error;
     }
     this.#beginShipping(session);
     return session;
   }
 
+  #waitFor(why: NotYet): undefined {
+    if (why !== this.#waitingFor) this.#logger("info", "waiting for the database", { why });
+    this.#waitingFor = why;
+    return undefined;
+  }
+
   #beginShipping(session: DatabaseSession): void {
     this.#session = session;
     this.#shippings = this.#options.replicas.map((target) => new ReplicaShipping(target, session));
-    for (const shipping of this.#shippings) void shipping.run().finally(() => this.#changed());
+    this.#runs = this.#shippings.map((shipping) => shipping.run().finally(() => this.#changed()));
     this.#logger("info", "following", { pageSize: session.database.pageSize });
     this.#changed();
   }
@@ -159,13 +191,15 @@ export class DatabaseReplicator {
     let session = first;
     while (!this.#stopping) {
       if (session === undefined) {
-        await this.#waitForChange(LOCKED_RETRY_MS);
+        const poll = this.#waitingFor === "locked" || this.#replaced;
+        await this.#waitForChange(poll ? LOCKED_RETRY_MS : undefined);
         if (!this.#stopping) session = this.#open();
         continue;
       }
       const why = await this.#follow(session);
       if (this.#stopping) break;
       this.#logger("warn", "following begins anew", { reason: why });
+      this.#replaced = true;
       await this.#abandon(session);
       session = undefined;
     }
@@ -251,10 +285,15 @@ export class DatabaseReplicator {
       this.#wake = done;
       this.#watch.arm(done);
       // Armed first and looked at after: a change just before the watch was set is not missed.
-      if (this.#session !== undefined && this.#changedUnseen(this.#session)) done();
+      if (this.#session === undefined ? this.#appeared() : this.#changedUnseen(this.#session)) done();
       else if (ms !== undefined) timer = setTimeout(done, ms);
       if (this.#stopping) done();
     });
+  }
+
+  #appeared(): boolean {
+    const size = fs.statSync(this.path, { throwIfNoEntry: false })?.size;
+    return this.#waitingFor === "missing" ? size !== undefined : this.#waitingFor === "empty" && !this.#replaced && size !== 0;
   }
 
   #changedUnseen(session: DatabaseSession): boolean {
@@ -274,10 +313,21 @@ export class DatabaseReplicator {
   }
 
   async #abandon(session: DatabaseSession): Promise<void> {
-    for (const shipping of this.#shippings) shipping.stop();
-    this.#shippings = [];
     this.#session = undefined;
+    await this.#stopShipping();
+    this.#shippings = [];
     session.close();
+  }
+
+  // Nothing may read the log any more when it is closed; a call that does not heed its signal is not waited for long.
+  async #stopShipping(): Promise<void> {
+    for (const shipping of this.#shippings) shipping.stop();
+    const late = new AbortController();
+    await Promise.race([
+      Promise.allSettled(this.#runs),
+      sleep(STOP_SHIPPING_MS, undefined, { signal: late.signal }).catch(() => {}),
+    ]);
+    late.abort();
   }
 
   /**
@@ -331,7 +381,7 @@ export class DatabaseReplicator {
     this.#watch.disarm();
     const session = this.#session;
     if (session !== undefined) {
-      for (const shipping of this.#shippings) shipping.stop();
+      await this.#stopShipping();
       await session.finish(this.#shippings.map((shipping) => shipping.shipper));
       this.#session = undefined;
     }

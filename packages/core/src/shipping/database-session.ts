@@ -76,7 +76,7 @@ export class DatabaseSession implements ShipperHost {
     this.#rotationWanted = true;
   }
 
-  acknowledged(_reader: LogReader): void {
+  progressed(): void {
     this.log.dropShipped();
     this.log.noteWalSize();
     this.#options.onProgress();

@@ -161,7 +161,7 @@ export class ReplicaShipping {
       this.#begun = true;
       this.#state = "shipping";
       this.#settleWaiters();
-      this.#host.acknowledged(this.shipper);
+      this.#host.progressed();
     }
     if (this.shipper.isPending) {
       const due = this.#urgent || this.shipper.pendingBytes >= EAGER_BYTES ? 0 : this.#lastPut + this.target.syncIntervalMs - performance.now();
@@ -247,6 +247,7 @@ export class ReplicaShipping {
       error: message,
       retryInMs: Math.round(delayMs),
     });
+    this.#host.progressed();
   }
 
   // The history is broken for this replica alone: the others go on.
@@ -264,7 +265,7 @@ export class ReplicaShipping {
     this.#host.log.removeReader(this.shipper);
     this.#logger("error", "replication stopped", { replica: this.target.name, error: messageOf(error) });
     this.#rejectWaiters(error);
-    this.#host.acknowledged(this.shipper);
+    this.#host.progressed();
   }
 
   #rejectWaiters(error: unknown): void {

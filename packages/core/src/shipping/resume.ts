@@ -63,6 +63,21 @@ export async function resume(target: ShipperTarget, host: ShipperHost, signal: A
   }
 }
 
+/**
+ * Refuses a database that is not there (or holds nothing yet) over a replica that holds history: most likely a restore has
+ * failed, and what the application makes now must not become the newest truth.
+ */
+export async function refuseMissing(target: ShipperTarget, path: string, signal: AbortSignal): Promise<void> {
+  const record = newestGeneration(await readCatalog(target.client, { signal }));
+  if (record === undefined) return;
+  const history = `${record.generation}, up to ${record.updatedAt.toISOString()}`;
+  throw new LitewakeError("refused", `${path} does not exist yet, but the replica holds history: ${target.client.url} (${history})`, {
+    next: RESTORE_FIRST,
+  });
+}
+
+const RESTORE_FIRST = "restore the database first, or insist on a new history with -new-history";
+
 function said(host: ShipperHost, target: ShipperTarget, tail: ShippedTail, how: string): void {
   host.logger("info", "same generation goes on", {
     replica: target.name,
@@ -77,7 +92,7 @@ function refuseUnlessAllowed(found: Unproven, tail: ShippedTail, target: Shipper
   if (standing !== "unknown" && !host.newHistory) {
     const what = standing === "empty" ? "is new or empty" : "is older than what was shipped";
     throw new LitewakeError("refused", `${host.database.path} ${what}, but the replica is not: ${where}`, {
-      next: "restore the database first, or insist on a new history with -new-history",
+      next: RESTORE_FIRST,
     });
   }
   host.logger("warn", "the database does not continue the replica's history; a new generation begins beside it", {

@@ -28,7 +28,7 @@ export interface ShipperHost {
   shortWal(signal: AbortSignal): Promise<void>;
   /** Asks for a rotation at the next chance, whatever the WAL's size. */
   requestRotation(): void;
-  /** A position was acknowledged by some replica. */
-  acknowledged(reader: LogReader): void;
+  /** A replica has moved on: a position was acknowledged, or it was found, let go, or given up. */
+  progressed(): void;
   step(step: FollowerStep): void;
 }

@@ -312,7 +312,7 @@ export class Shipper implements LogReader {
       offset: cursor.offset,
       bytes: done.end - cursor.offset,
     });
-    this.#host.acknowledged(this);
+    this.#host.progressed();
   }
 
   #proofHead(index: number): Uint8Array[] {
