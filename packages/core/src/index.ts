@@ -15,3 +15,16 @@ export {
   type SyncedDatabase,
 } from "./shipping/replication.ts";
 export { noteRestored } from "./shipping/restored-state.ts";
+export type { IntegrityCheck } from "./restore/check.ts";
+export type { RestorePlan } from "./restore/plan.ts";
+export type { RestoreProgress } from "./restore/progress.ts";
+export { type ProvablePoint, type RefusedPlace, RestoreRefusal } from "./restore/refusal.ts";
+export {
+  type ChosenPlan,
+  planRestore,
+  type ReplicaSource,
+  restore,
+  type RestoreRequest,
+  type RestoreResult,
+} from "./restore/restore.ts";
+export type { RestoreTarget } from "./restore/target.ts";

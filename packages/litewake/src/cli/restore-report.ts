@@ -9,12 +9,12 @@ export interface PlanReport {
 
 /** The objects, bytes and moment of a plan. */
 export function describePlan({ replica, plan }: { readonly replica: string; readonly plan: RestorePlan }): PlanReport {
-  const objects = 1 + plan.segments.length;
+  const objects = 1 + plan.segmentCount;
   const json = {
     replica,
     generation: plan.generation,
     snapshotIndex: plan.snapshot.index,
-    segments: plan.segments.length,
+    segments: plan.segmentCount,
     objects,
     bytes: plan.bytes,
     moment: plan.moment,
@@ -23,7 +23,7 @@ export function describePlan({ replica, plan }: { readonly replica: string; read
     `replica     ${replica}`,
     `generation  ${plan.generation}`,
     `snapshot    index ${plan.snapshot.index}`,
-    `segments    ${plan.segments.length}`,
+    `segments    ${plan.segmentCount}`,
     `to fetch    ${objects} objects, ${formatBytes(plan.bytes)}`,
     `reaches     ${shortTime(plan.moment)}`,
   ].join("\n");

@@ -1,7 +1,16 @@
 // `litewake restore`: a database comes back from its replica.
 import fs from "node:fs";
 import path from "node:path";
-import { isGeneration, LitewakeError, planRestore, restore as restoreDatabase, type RestoreRequest, type RestoreTarget } from "@litewake/core";
+import {
+  isGeneration,
+  LitewakeError,
+  noteRestored,
+  planRestore,
+  restore as restoreDatabase,
+  type RestoreProgress,
+  type RestoreRequest,
+  type RestoreTarget,
+} from "@litewake/core";
 import { type Command, note, printJson } from "../command.ts";
 import type { ParsedArguments } from "../flags.ts";
 import { createLogger } from "../log.ts";
@@ -107,6 +116,7 @@ async function restoreOrPlan(flags: ParsedArguments, request: RestoreRequest): P
     return 0;
   }
   const result = await restoreDatabase(request);
+  noteRestored(request.output, result.replicaUrl, result.position);
   clearProgress();
   if (json) printJson({ restored: { output: request.output, ...result } });
   else note(summaryLine(request.output, result));
@@ -114,7 +124,7 @@ async function restoreOrPlan(flags: ParsedArguments, request: RestoreRequest): P
 }
 
 /** One line on a terminal, rewritten; nothing elsewhere. */
-function showProgress(): RestoreRequest["onProgress"] {
+function showProgress(): (progress: RestoreProgress) => void {
   if (!process.stderr.isTTY) return () => {};
   let last = 0;
   const started = performance.now();

@@ -1,0 +1,186 @@
+// Proves the WAL of a restore from its first byte to its last commit: contiguity, salts, the checksum chain of each
+// index, and where each index ends.
+import type { SegmentProof } from "../replica/proof.ts";
+import type { Generation } from "../replica/position.ts";
+import { ZERO_CHECKSUM } from "../wal/checksum.ts";
+import { FrameChain } from "../wal/frame-chain.ts";
+import { parseWalHeader, WAL_HEADER_BYTES, type WalHeader } from "../wal/header.ts";
+import { formatIndex, RestoreRefusal } from "./refusal.ts";
+
+/** Receives what was proved. */
+export interface ProvenFrames {
+  /** The page size of all indexes, before the first frame. */
+  begin(pageSize: number): void;
+  frame(page: number, commitPages: number): void;
+  /** The bytes of the frames just named, whole. Valid during the call only. */
+  bytes(frames: Uint8Array): void;
+  /** The index is at its end; frames after its last commit do not count. */
+  endIndex(): void;
+}
+
+/** What is known of the segments once all were pushed. */
+export interface WalEnd {
+  readonly index: number;
+  /** One past the last byte. */
+  readonly offset: number;
+  /** Frames after the last commit, which the restore leaves out: a transaction whose commit was not shipped. */
+  readonly openFrames: number;
+  /** Whether the end of every index but the last is proved by the one after it. */
+  readonly provenEnds: boolean;
+  readonly pageSize: number | undefined;
+}
+
+/**
+ * Takes the segments of a plan in order: `begin`, `push` for each chunk, `end`; at last `finish`. Throws
+ * `RestoreRefusal` of kind `damaged` at the first byte that is not proved.
+ *
+ * A segment that ends in the middle of a transaction is accepted where the next one goes on with a valid chain
+ * (Litestream may cut there while a transaction is being copied), or where it is the last of all: then the restore ends
+ * on the commit before. One that ends inside a frame is not: no writer cuts there.
+ */
+export class WalVerifier {
+  readonly #generation: Generation;
+  readonly #sink: ProvenFrames;
+  #index: number;
+  #offset = 0;
+  #header: WalHeader | undefined;
+  #chain: FrameChain | undefined;
+  #carry: Uint8Array = new Uint8Array(0);
+  #carried = 0;
+  #openFrames = 0;
+  #pageSize: number | undefined;
+  #provenEnds = true;
+  #segmentAt = 0;
+
+  /** `index` is the snapshot's. */
+  constructor(generation: Generation, index: number, sink: ProvenFrames) {
+    this.#generation = generation;
+    this.#index = index;
+    this.#sink = sink;
+  }
+
+  begin(index: number, offset: number, proof: SegmentProof | undefined): void {
+    const previous = proof?.previous;
+    if (previous !== undefined && previous.index !== index - 1) {
+      throw this.#refusal(`the segment belongs to index ${formatIndex(previous.index + 1)}`, offset, index);
+    }
+    if (index !== this.#index) this.#beginIndex(index, previous);
+    this.#segmentAt = offset;
+    if (offset === this.#offset) return;
+    if (offset > this.#offset) throw this.#refusal("missing WAL segment", this.#offset);
+    throw this.#refusal(`the segment overlaps the one before it, which ends at ${this.#offset}`, offset);
+  }
+
+  push(chunk: Uint8Array): void {
+    let rest = chunk;
+    while (rest.byteLength > 0) {
+      if (this.#chain === undefined) rest = this.#fill(rest, WAL_HEADER_BYTES, (bytes) => this.#readHeader(bytes));
+      else if (this.#carried > 0 || rest.byteLength < this.#chain.frameBytes) {
+        rest = this.#fill(rest, this.#chain.frameBytes, (bytes) => this.#prove(bytes));
+      } else {
+        const whole = rest.byteLength - (rest.byteLength % this.#chain.frameBytes);
+        this.#prove(rest.subarray(0, whole));
+        rest = rest.subarray(whole);
+      }
+    }
+  }
+
+  /** The segment is at its end. */
+  end(): void {
+    if (this.#carried > 0) throw this.#refusal("the segment ends in the middle of a frame", this.#offset);
+  }
+
+  finish(): WalEnd {
+    const end = {
+      index: this.#index,
+      offset: this.#offset,
+      openFrames: this.#openFrames,
+      provenEnds: this.#provenEnds,
+      pageSize: this.#pageSize,
+    };
+    this.#sink.endIndex();
+    return end;
+  }
+
+  // The header stays, for comparison with the next.
+  #beginIndex(index: number, previous: SegmentProof["previous"]): void {
+    const end = this.#offset;
+    if (this.#openFrames > 0) throw this.#refusal("missing tail of a WAL index: it ends inside a transaction", end);
+    if (previous === undefined) this.#provenEnds = false;
+    else if (previous.end > end) {
+      throw this.#refusal(`missing tail of a WAL index: the next one proves that it ends at ${previous.end}`, end);
+    } else if (previous.end < end || !endsWith(this.#chain, previous)) {
+      throw this.#refusal(`another WAL than the next index follows on: that one ended at ${previous.end}`, end);
+    }
+    this.#sink.endIndex();
+    this.#index = index;
+    this.#offset = 0;
+    this.#chain = undefined;
+  }
+
+  #readHeader(bytes: Uint8Array): void {
+    const header = parseWalHeader(bytes);
+    if (header === undefined) throw this.#refusal("the index does not begin with a WAL header", 0);
+    if (this.#pageSize !== undefined && header.pageSize !== this.#pageSize) {
+      throw this.#refusal(`the page size is ${header.pageSize}, before it was ${this.#pageSize}`, 0);
+    }
+    if (this.#header !== undefined && goesBack(this.#header, header)) {
+      throw this.#refusal("the index holds an older WAL than the one before it", 0);
+    }
+    if (this.#pageSize === undefined) this.#sink.begin(header.pageSize);
+    this.#pageSize = header.pageSize;
+    this.#header = header;
+    this.#chain = FrameChain.fromHeader(header);
+    this.#offset = WAL_HEADER_BYTES;
+  }
+
+  #prove(frames: Uint8Array): void {
+    const chain = this.#chain;
+    if (chain === undefined) throw new Error("frames before a header");
+    const proven = chain.advance(frames, (page, commitPages) => {
+      this.#openFrames = commitPages === 0 ? this.#openFrames + 1 : 0;
+      this.#sink.frame(page, commitPages);
+    });
+    if (proven < frames.byteLength) {
+      throw this.#refusal(`a frame does not continue the chain (${chain.broken})`, this.#offset + proven);
+    }
+    this.#offset += proven;
+    this.#sink.bytes(frames);
+  }
+
+  // Collects bytes until there are `size` of them; returns what is left of the chunk.
+  #fill(chunk: Uint8Array, size: number, full: (bytes: Uint8Array) => void): Uint8Array {
+    if (this.#carry.byteLength < size) {
+      const grown = new Uint8Array(size);
+      grown.set(this.#carry.subarray(0, this.#carried));
+      this.#carry = grown;
+    }
+    const part = chunk.subarray(0, size - this.#carried);
+    this.#carry.set(part, this.#carried);
+    this.#carried += part.byteLength;
+    if (this.#carried === size) {
+      this.#carried = 0;
+      full(this.#carry.subarray(0, size));
+    }
+    return chunk.subarray(part.byteLength);
+  }
+
+  #refusal(what: string, offset: number, index: number = this.#index): RestoreRefusal {
+    const inside = offset > this.#segmentAt && index === this.#index ? `, in the segment at ${this.#segmentAt}` : "";
+    return new RestoreRefusal("damaged", `${what}${inside}`, { generation: this.#generation, index, offset });
+  }
+}
+
+function endsWith(chain: FrameChain | undefined, previous: { readonly s1: number; readonly s2: number }): boolean {
+  const { s1, s2 } = chain?.state.checksum ?? ZERO_CHECKSUM;
+  return s1 === previous.s1 && s2 === previous.s2;
+}
+
+/**
+ * Where salt-1 and the checkpoint sequence have risen by the same amount, the two headers are of one WAL file, restarted
+ * (formats.md C6.7); it cannot go back. Made-up WALs of equal or unrelated salts are legal.
+ */
+function goesBack(before: WalHeader, now: WalHeader): boolean {
+  const rise = (now.checkpointSequence - before.checkpointSequence) | 0;
+  return rise < 0 && ((now.salt1 - before.salt1) | 0) === rise;
+}
