@@ -11,7 +11,7 @@ import { Spool } from "../database/spool.ts";
 import type { Logger } from "../logger.ts";
 import { framesBefore } from "../wal/frame.ts";
 import type { Continuity, LocalEvidence } from "./continuity.ts";
-import { LiveLog, type LogReader } from "./live-log.ts";
+import { LiveLog } from "./live-log.ts";
 import type { HeldDatabase, ShipperHost } from "./shipper-host.ts";
 import type { Shipper } from "./shipper.ts";
 

@@ -4,7 +4,7 @@ import type { FollowerStep } from "../database/follower-options.ts";
 import type { LiveDatabase } from "../database/live-database.ts";
 import type { Logger } from "../logger.ts";
 import type { Continuity, LocalEvidence } from "./continuity.ts";
-import type { LiveLog, LogReader } from "./live-log.ts";
+import type { LiveLog } from "./live-log.ts";
 
 /** The database standing still until `release` is called. */
 export interface HeldDatabase extends FrozenDatabase {

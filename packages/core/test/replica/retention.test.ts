@@ -1,0 +1,172 @@
+// Retention: every instant of the window restorable, after the plan and after every part of it; nothing else is left.
+import { memoryClient } from "@litewake/conformance";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { ObjectInfo } from "../../src/backend/client.ts";
+import { catalogOf } from "../../src/replica/catalog.ts";
+import { parseKey, segmentKey, snapshotKey } from "../../src/replica/layout.ts";
+import type { Generation } from "../../src/replica/position.ts";
+import { Retention } from "../../src/replica/retention.ts";
+import { planRetention } from "../../src/replica/retention-plan.ts";
+import { choosePlan } from "../../src/restore/plan.ts";
+
+const MINUTE = 60_000;
+const generations = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc"] as Generation[];
+
+/** A life of one generation: each step is minutes that pass, then a snapshot, a segment, or a rotation and a segment. */
+const life = fc.array(
+  fc.record({ minutes: fc.integer({ min: 1, max: 90 }), what: fc.constantFrom("segment", "segment", "rotate", "snapshot") }),
+  { minLength: 1, maxLength: 40 },
+);
+
+function objectsOf(lives: readonly (readonly { minutes: number; what: string }[])[]): ObjectInfo[] {
+  const objects: ObjectInfo[] = [];
+  let now = 1_000 * MINUTE;
+  lives.forEach((steps, number) => {
+    const generation = generations[number] ?? generations[0];
+    if (generation === undefined) return;
+    let index = 0;
+    let offset = 0;
+    let snapshotAt = 0;
+    const put = (key: string) => objects.push({ key, size: 10, modifiedAt: new Date(now) });
+    now += MINUTE;
+    put(snapshotKey(generation, 0));
+    for (const { minutes, what } of steps) {
+      now += minutes * MINUTE;
+      if (what === "snapshot") {
+        // As the shipper does: never twice in one index, and only over WAL that is there.
+        if (snapshotAt === index || offset === 0) continue;
+        put(snapshotKey(generation, index));
+        snapshotAt = index;
+        continue;
+      }
+      if (what === "rotate" && offset > 0) {
+        index++;
+        offset = 0;
+      }
+      put(segmentKey(generation, index, offset));
+      offset += 4152;
+    }
+  });
+  return objects;
+}
+
+const newestOf = (objects: readonly ObjectInfo[]) => Math.max(...objects.map(({ modifiedAt }) => modifiedAt.getTime()));
+
+/** What a restore to that instant would use; undefined where it is refused. */
+function restorable(objects: readonly ObjectInfo[], instant: number): string | undefined {
+  try {
+    const plan = choosePlan(catalogOf(objects), { timestamp: new Date(instant) });
+    return `${plan.generation} ${plan.last.index}:${plan.last.offset}`;
+  } catch {
+    return undefined;
+  }
+}
+
+describe("a retention plan", () => {
+  it("keeps every instant of the window restorable to the same place, after every part of it", () => {
+    fc.assert(
+      fc.property(fc.array(life, { minLength: 1, maxLength: 3 }), fc.integer({ min: 10, max: 600 }), (lives, minutes) => {
+        const objects = objectsOf(lives);
+        const nowMs = newestOf(objects);
+        const retentionMs = minutes * MINUTE;
+        const current = generations[lives.length - 1] ?? generations[0];
+        if (current === undefined) return;
+        const instants = objects.map(({ modifiedAt }) => modifiedAt.getTime()).flatMap((ms) => [ms, ms + 30_000]);
+        const window = instants.filter((ms) => ms >= nowMs - retentionMs && ms <= nowMs);
+        const before = window.map((ms) => restorable(objects, ms));
+        const gone = new Set<string>();
+        for (const batch of planRetention(catalogOf(objects), { retentionMs, nowMs, current })) {
+          for (const key of batch) {
+            gone.add(key);
+            const left = objects.filter((object) => !gone.has(object.key));
+            expect(window.map((ms) => restorable(left, ms))).toEqual(before);
+          }
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("leaves nothing of the current generation that is older than its base", () => {
+    fc.assert(
+      fc.property(life, fc.integer({ min: 10, max: 600 }), (steps, minutes) => {
+        const objects = objectsOf([steps]);
+        const nowMs = newestOf(objects);
+        const current = generations[0];
+        if (current === undefined) return;
+        const rules = { retentionMs: minutes * MINUTE, nowMs, current };
+        const gone = new Set(planRetention(catalogOf(objects), rules).flat());
+        const left = objects.filter((object) => !gone.has(object.key));
+        const snapshots = left.filter(({ key }) => parseKey(key)?.kind === "snapshot");
+        const old = snapshots.filter(({ modifiedAt }) => modifiedAt.getTime() <= nowMs - rules.retentionMs);
+        expect(old.length).toBeLessThanOrEqual(1);
+        const base = Math.min(...snapshots.map(({ key }) => parseKey(key)?.index ?? 0));
+        for (const { key } of left) expect(parseKey(key)?.index ?? 0).toBeGreaterThanOrEqual(base);
+        expect(planRetention(catalogOf(left), rules).flat()).toEqual([]);
+      }),
+    );
+  });
+
+  it("never leaves an index without its first segment, which would block Litestream", () => {
+    fc.assert(
+      fc.property(fc.array(life, { minLength: 1, maxLength: 3 }), fc.integer({ min: 10, max: 300 }), (lives, minutes) => {
+        const objects = objectsOf(lives);
+        const current = generations[lives.length - 1] ?? generations[0];
+        if (current === undefined) return;
+        const gone = new Set<string>();
+        for (const batch of planRetention(catalogOf(objects), { retentionMs: minutes * MINUTE, nowMs: newestOf(objects), current })) {
+          for (const key of batch) {
+            gone.add(key);
+            for (const { generation, segments } of catalogOf(objects.filter((object) => !gone.has(object.key))).generations) {
+              for (const { index } of segments) expect(gone.has(segmentKey(generation, index, 0))).toBe(false);
+            }
+          }
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("keeps the last restorable state of an older generation, however old", () => {
+    const [older, current] = generations;
+    if (older === undefined || current === undefined) throw new Error("two generations are needed");
+    const at = (minutes: number) => new Date(minutes * MINUTE);
+    const objects = [
+      { key: snapshotKey(older, 0), size: 1, modifiedAt: at(0) },
+      { key: segmentKey(older, 0, 0), size: 1, modifiedAt: at(1) },
+      { key: segmentKey(older, 1, 0), size: 1, modifiedAt: at(2) },
+      { key: snapshotKey(older, 1), size: 1, modifiedAt: at(3) },
+      { key: segmentKey(older, 1, 4152), size: 1, modifiedAt: at(4) },
+      { key: snapshotKey(current, 0), size: 1, modifiedAt: at(10_000) },
+    ];
+    const batches = planRetention(catalogOf(objects), { retentionMs: 60 * MINUTE, nowMs: at(10_000).getTime(), current });
+    expect(batches).toEqual([[snapshotKey(older, 0)], [segmentKey(older, 0, 0)]]);
+  });
+});
+
+describe("a retention run", () => {
+  it("marks first and deletes a grace period later, and nothing on a dry run", async () => {
+    const [current] = generations;
+    if (current === undefined) throw new Error("a generation is needed");
+    const client = memoryClient();
+    const bytes = new Uint8Array(1);
+    await client.put(snapshotKey(current, 0), bytes);
+    await client.put(segmentKey(current, 0, 0), bytes);
+    await client.put(segmentKey(current, 1, 0), bytes);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await client.put(snapshotKey(current, 1), bytes);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await client.put(segmentKey(current, 1, 4152), bytes);
+    const retention = new Retention(client, { retentionMs: 1, graceMs: 1 });
+    expect(await retention.run({ current, dryRun: true })).toEqual({ deleted: 0, pending: 2 });
+    expect(await retention.run({ current })).toEqual({ deleted: 0, pending: 2 });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await client.put(segmentKey(current, 1, 8272), bytes);
+    expect(await retention.run({ current })).toEqual({ deleted: 2, pending: 0 });
+    const left: string[] = [];
+    for await (const { key } of client.list("")) left.push(key);
+    expect(left).not.toContain(snapshotKey(current, 0));
+    expect(left).toContain(snapshotKey(current, 1));
+  });
+});
