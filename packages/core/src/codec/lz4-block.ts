@@ -1,172 +1,56 @@
-// The LZ4 block format: sequences of literals and copies. Pure TypeScript, so that it runs wherever Node does.
+// The LZ4 block format: sequences of literals and copies.
 //
-// The `!` in this file: every index is proved to lie inside its array before it is used, and a check per byte would cost
-// half the speed.
+// The loops are WebAssembly, written by hand (lz4.wat) and carried as text, so that they run wherever Node does. Pure
+// TypeScript lost: on 48 MB of SQLite WAL in 1 MiB blocks, Node 24, copies included, 411 MB/s to compress against 775,
+// and 646 MB/s to decompress against 1892, at the same ratio.
+import { INPUT_AT, lz4Engine, SLACK_BYTES } from "./lz4-engine.ts";
 
-const HASH_BITS = 14;
-const HASH_SHIFT = 32 - HASH_BITS;
-const HASH_FACTOR = 0x9e3779b1 | 0;
-const MIN_MATCH = 4;
-/** The format's end rules: the last five bytes are literals, and no match begins in the last twelve. */
-const LAST_LITERALS = 5;
-const MATCH_LIMIT = 12;
-const MAX_DISTANCE = 65535;
-/** After so many misses (as a power of two) the search goes on in larger steps: incompressible data costs little. */
-const SKIP_TRIGGER = 6;
+/** The largest block that the frame format knows. */
+export const MAX_BLOCK_BYTES: number = 4 << 20;
 
-const table = new Int32Array(1 << HASH_BITS);
+/** Why bytes are no block: they do not decode, or to more than was allowed. */
+export type BlockFault = "malformed" | "too-large";
 
-/** Largest stored size of a block of `length` bytes. */
-export function maxCompressedBytes(length: number): number {
-  return length + Math.floor(length / 255) + 16;
+const TOO_LARGE = -2;
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Compresses one block. `undefined`: it would not become smaller. The result is a view that holds only until the next
+ * call into the codec; throws RangeError above `MAX_BLOCK_BYTES`.
+ */
+export function compressBlock(plain: Uint8Array): Uint8Array | undefined {
+  const length = checked(plain.byteLength);
+  const engine = lz4Engine();
+  const outputAt = INPUT_AT + length + SLACK_BYTES;
+  const memory = engine.memory(outputAt + length + SLACK_BYTES);
+  memory.set(plain, INPUT_AT);
+  const size = engine.loops.compress(INPUT_AT, length, outputAt);
+  return size === 0 ? undefined : memory.subarray(outputAt, outputAt + size);
 }
 
 /**
- * Compresses one block into `target` from `at` on and returns its stored size; 0: it does not fit into what is left there,
- * or would not become smaller.
+ * Decodes one block of at most `maxBytes` into a fresh array. `history` is what came before, for a block that depends on
+ * it; copies reach no further back. Whatever the bytes are, nothing outside is read or written.
  */
-export function compressBlock(source: Uint8Array, target: Uint8Array, at: number): number {
-  const length = source.byteLength;
-  const limit = Math.min(target.byteLength, at + length);
-  if (length <= MATCH_LIMIT) return 0;
-  table.fill(-1);
-  const matchEnd = length - MATCH_LIMIT;
-  const copyEnd = length - LAST_LITERALS;
-  let out = at;
-  let anchor = 0;
-  let here = 0;
-  let misses = 1 << SKIP_TRIGGER;
-  const s = source;
-  const t = target;
-  while (here < matchEnd) {
-    const word = s[here]! | (s[here + 1]! << 8) | (s[here + 2]! << 16) | (s[here + 3]! << 24);
-    const slot = Math.imul(word, HASH_FACTOR) >>> HASH_SHIFT;
-    const found = table[slot]!;
-    table[slot] = here;
-    if (
-      found < 0 ||
-      here - found > MAX_DISTANCE ||
-      (s[found]! | (s[found + 1]! << 8) | (s[found + 2]! << 16) | (s[found + 3]! << 24)) !== word
-    ) {
-      here += misses++ >> SKIP_TRIGGER;
-      continue;
-    }
-    misses = 1 << SKIP_TRIGGER;
-    let start = here;
-    let from = found;
-    while (start > anchor && from > 0 && s[start - 1] === s[from - 1]) {
-      start--;
-      from--;
-    }
-    let end = here + MIN_MATCH;
-    let back = found + MIN_MATCH;
-    while (end < copyEnd && s[end] === s[back]) {
-      end++;
-      back++;
-    }
-    const literals = start - anchor;
-    const match = end - start - MIN_MATCH;
-    if (out + 1 + Math.floor(literals / 255) + 1 + literals + 2 + Math.floor(match / 255) + 1 + LAST_LITERALS > limit) return 0;
-    const token = out++;
-    t[token] = (Math.min(literals, 15) << 4) | Math.min(match, 15);
-    if (literals >= 15) out = putLength(target, out, literals - 15);
-    if (literals < 32) for (let i = anchor; i < start; i++) t[out++] = s[i]!;
-    else {
-      target.set(source.subarray(anchor, start), out);
-      out += literals;
-    }
-    const distance = start - from;
-    t[out++] = distance & 255;
-    t[out++] = distance >> 8;
-    if (match >= 15) out = putLength(target, out, match - 15);
-    anchor = end;
-    here = end;
-    if (here < matchEnd) {
-      const near = here - 2;
-      const seen = s[near]! | (s[near + 1]! << 8) | (s[near + 2]! << 16) | (s[near + 3]! << 24);
-      table[Math.imul(seen, HASH_FACTOR) >>> HASH_SHIFT] = near;
-    }
-  }
-  const literals = length - anchor;
-  if (out + 1 + Math.floor(literals / 255) + 1 + literals > limit) return 0;
-  t[out++] = Math.min(literals, 15) << 4;
-  if (literals >= 15) out = putLength(target, out, literals - 15);
-  target.set(source.subarray(anchor), out);
-  return out + literals - at;
+export function decompressBlock(
+  stored: Uint8Array,
+  maxBytes: number,
+  history: Uint8Array = NOTHING,
+): Uint8Array | BlockFault {
+  const length = checked(stored.byteLength);
+  const engine = lz4Engine();
+  const base = INPUT_AT + length + SLACK_BYTES;
+  const outputAt = base + history.byteLength;
+  const limit = outputAt + checked(maxBytes);
+  const memory = engine.memory(limit + SLACK_BYTES);
+  memory.set(stored, INPUT_AT);
+  memory.set(history, base);
+  const end = engine.loops.decompress(INPUT_AT, length, base, outputAt, limit);
+  if (end >= outputAt) return memory.slice(outputAt, end);
+  return end === TOO_LARGE ? "too-large" : "malformed";
 }
 
-function putLength(target: Uint8Array, at: number, rest: number): number {
-  let out = at;
-  let left = rest;
-  for (; left >= 255; left -= 255) target[out++] = 255;
-  target[out++] = left;
-  return out;
-}
-
-/**
- * Decodes one block into `target` from `at` on and returns where the output ends; -1 for bytes that are no block, or one
- * that does not fit. Copies may reach back to the beginning of `target`, for blocks that depend on the one before.
- */
-export function decompressBlock(source: Uint8Array, target: Uint8Array, at: number): number {
-  const length = source.byteLength;
-  const limit = target.byteLength;
-  const s = source;
-  const t = target;
-  let here = 0;
-  let out = at;
-  while (here < length) {
-    const token = s[here++]!;
-    let literals = token >> 4;
-    if (literals === 15) {
-      let more = 255;
-      while (more === 255) {
-        if (here >= length) return -1;
-        more = s[here++]!;
-        literals += more;
-      }
-    }
-    if (literals > 0) {
-      const end = here + literals;
-      if (end > length || out + literals > limit) return -1;
-      if (literals < 24) while (here < end) t[out++] = s[here++]!;
-      else {
-        target.set(source.subarray(here, end), out);
-        out += literals;
-        here = end;
-      }
-    }
-    // A block ends with literals, and only there a sequence lacks its copy.
-    if (here === length) return out;
-    if (here + 2 > length) return -1;
-    const distance = s[here]! | (s[here + 1]! << 8);
-    here += 2;
-    let match = (token & 15) + MIN_MATCH;
-    if (match === 15 + MIN_MATCH) {
-      let more = 255;
-      while (more === 255) {
-        if (here >= length) return -1;
-        more = s[here++]!;
-        match += more;
-      }
-    }
-    if (distance === 0 || distance > out || out + match > limit) return -1;
-    let from = out - distance;
-    const end = out + match;
-    if (match < 32) while (out < end) t[out++] = t[from++]!;
-    else if (distance >= match) {
-      target.copyWithin(out, from, from + match);
-      out = end;
-    } else {
-      // Overlapping: what was copied becomes the source of what follows; each round doubles it.
-      let copied = distance;
-      target.copyWithin(out, from, from + distance);
-      while (copied < match) {
-        const step = Math.min(copied, match - copied);
-        target.copyWithin(out + copied, out, out + step);
-        copied += step;
-      }
-      out = end;
-    }
-  }
-  return -1;
+function checked(length: number): number {
+  if (length > MAX_BLOCK_BYTES) throw new RangeError(`an LZ4 block has at most ${MAX_BLOCK_BYTES} bytes, not ${length}`);
+  return length;
 }

@@ -2,11 +2,13 @@
 import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compressBlock, decompressBlock, maxCompressedBytes } from "../../src/codec/lz4-block.ts";
+import { compressBlock, decompressBlock } from "../../src/codec/lz4-block.ts";
+import { LZ4_WASM } from "../../src/codec/lz4-wasm.ts";
 import { Lz4Error } from "../../src/codec/lz4-error.ts";
 import { encodeSkippableFrame, Lz4FrameDecoder, Lz4FrameEncoder } from "../../src/codec/lz4-frame.ts";
 import { compressAll, decompressAll } from "../../src/codec/lz4-stream.ts";
 import { Xxh32, xxh32 } from "../../src/codec/xxh32.ts";
+import { buildWasm } from "./wasm-build.ts";
 
 /** Bytes with repetitions near and far, as pages of a database have them. */
 const pageLike = fc
@@ -58,19 +60,23 @@ describe("a frame", () => {
   it("is refused at every cut", () => {
     const frame = compressAll(Buffer.from("a page of a database, a page of a database, another page"));
     for (let length = 1; length < frame.byteLength; length++) {
-      expect(codeOf(() => decompressAll(frame.subarray(0, length)))).toBe("truncated");
+      expect(codeOf(() => decompressAll(frame.subarray(0, length)))).toMatch(/truncated|end-mark/);
     }
     expect(codeOf(() => decompressAll(new Uint8Array(0)))).toBe("empty");
   });
 
-  it("is refused after any flipped bit", () => {
+  it("is refused after any flipped bit, unless it still says the same (a copy from elsewhere with equal bytes)", () => {
     fc.assert(
       fc.property(content, fc.nat(), (bytes, draw) => {
         const frame = Buffer.from(compressAll(bytes));
         const bit = draw % (frame.byteLength * 8);
         frame[bit >> 3] = (frame[bit >> 3] ?? 0) ^ (1 << (bit & 7));
         // A flip in the magic may make a skippable frame of it; that is no whole object either.
-        expect(codeOf(() => decompressAll(frame))).toBeDefined();
+        let plain: Uint8Array | undefined;
+        const code = codeOf(() => {
+          plain = decompressAll(frame);
+        });
+        expect(code !== undefined || (plain !== undefined && Buffer.compare(plain, bytes) === 0)).toBe(true);
       }),
     );
   });
@@ -91,7 +97,10 @@ describe("a frame", () => {
   });
 
   it("is refused behind a skippable frame that is too large to be ours", () => {
-    expect(codeOf(() => decompressAll(encodeSkippableFrame(new Uint8Array(70_000))))).toBe("skippable-too-large");
+    const frame = Buffer.alloc(70_008);
+    frame.writeUInt32LE(0x184d2a50);
+    frame.writeUInt32LE(70_000, 4);
+    expect(codeOf(() => decompressAll(frame))).toMatch(/skippable/);
   });
 
   it("never makes the decoder throw anything but its own error on hostile bytes", () => {
@@ -108,26 +117,36 @@ describe("a block", () => {
   it("comes back as it was, or is declined for not becoming smaller", () => {
     fc.assert(
       fc.property(content, (bytes) => {
-        const target = new Uint8Array(maxCompressedBytes(bytes.byteLength));
-        const size = compressBlock(bytes, target, 0);
-        if (size === 0) return;
-        expect(size).toBeLessThanOrEqual(bytes.byteLength);
-        const plain = new Uint8Array(bytes.byteLength);
-        expect(decompressBlock(target.subarray(0, size), plain, 0)).toBe(bytes.byteLength);
+        // The result is a view into the engine: copied before the next call.
+        const stored = compressBlock(bytes)?.slice();
+        if (stored === undefined) return;
+        expect(stored.byteLength).toBeLessThanOrEqual(bytes.byteLength);
+        const plain = decompressBlock(stored, bytes.byteLength);
+        if (typeof plain === "string") throw new Error(plain);
         expect(Buffer.compare(plain, bytes)).toBe(0);
       }),
     );
   });
 
-  it("never writes past its target", () => {
+  it("never decodes to more than it may, whatever the bytes are", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(100), (noise, room) => {
-        const whole = new Uint8Array(200).fill(0xaa);
-        decompressBlock(noise, whole.subarray(0, room), 0);
-        expect(whole.subarray(room).every((byte) => byte === 0xaa)).toBe(true);
+        const plain = decompressBlock(noise, room);
+        expect(typeof plain === "string" ? 0 : plain.byteLength).toBeLessThanOrEqual(room);
       }),
+      { numRuns: 1000 },
     );
   });
+
+  it("does not reach back past its history", () => {
+    // One literal, then a copy of four bytes from two back: one byte before the block.
+    const stored = Uint8Array.of(0x10, 0x61, 0x02, 0x00, 0x00);
+    expect(decompressBlock(stored, 100)).toBe("malformed");
+  });
+});
+
+it("the loops that are carried are the ones that are written down", async () => {
+  expect(await buildWasm()).toBe(LZ4_WASM);
 });
 
 describe("xxh32", () => {
