@@ -1,5 +1,6 @@
 // Finds the backend of a replica at run time: only what is used needs to be installed, and nothing is loaded before.
-import { createRequire } from "node:module";
+import fs from "node:fs";
+import { createRequire, findPackageJSON } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { LitewakeError } from "@litewake/core";
@@ -7,28 +8,39 @@ import type { Backend, ReplicaClient, SettingValue } from "@litewake/core/backen
 import { likely } from "./config/likely.ts";
 
 /** Our own packages, by `type:` in the configuration and by URL scheme. */
-const PACKAGES: Readonly<Record<string, string>> = {
-  file: "@litewake/file",
-  s3: "@litewake/s3",
-  gcs: "@litewake/gcs",
-  gs: "@litewake/gcs",
-  abs: "@litewake/abs",
-  sftp: "@litewake/sftp",
-};
+const PACKAGES: ReadonlyMap<string, string> = new Map([
+  ["file", "@litewake/file"],
+  ["s3", "@litewake/s3"],
+  ["gcs", "@litewake/gcs"],
+  ["gs", "@litewake/gcs"],
+  ["abs", "@litewake/abs"],
+  ["sftp", "@litewake/sftp"],
+]);
+/** What one may call a replica where one of ours was meant. */
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ["azure", "abs"],
+  ["azblob", "abs"],
+  ["google", "gcs"],
+  ["ssh", "sftp"],
+  ["minio", "s3"],
+  ["local", "file"],
+]);
 
 export interface BackendLoading {
   /** Packages of third parties, by type or scheme. */
   readonly packages?: Readonly<Record<string, string>>;
   /** Backends handed in by the application; they win over installed ones. */
   readonly given?: readonly Backend[];
-  /** Packages are looked for from here first, then beside Litewake itself. */
-  readonly from?: string;
+  /** Folders from which packages are looked for first (default: the working directory), then beside Litewake itself. */
+  readonly from?: readonly string[];
 }
 
 export interface ReplicaPlace {
   readonly type: string;
   readonly url: string | undefined;
   readonly settings: Readonly<Record<string, SettingValue>>;
+  /** Where a setting stands (`file:line:column`), for messages. */
+  readonly places?: Readonly<Record<string, string>>;
 }
 
 /** Opens a client for a replica. Throws one line when its package is missing or the place makes no sense. */
@@ -38,7 +50,18 @@ export async function openReplica(
   loading: BackendLoading = {},
 ): Promise<ReplicaClient> {
   const backend = await loadBackend(place.type, loading);
+  for (const key of Object.keys(place.settings)) {
+    if (!backend.settings.includes(key)) throw unknownSetting(place, key, backend);
+  }
   return backend.open({ url: place.url, settings: place.settings, env });
+}
+
+function unknownSetting({ places, type }: ReplicaPlace, key: string, backend: Backend): LitewakeError {
+  const where = places?.[key] === undefined ? "" : `${places[key]}: `;
+  const meant = likely(key, backend.settings);
+  return new LitewakeError("usage", `${where}unknown key ${JSON.stringify(key)} of a replica of type ${type}`, {
+    next: meant === undefined ? `known keys: ${backend.settings.join(", ")}` : `did you mean ${JSON.stringify(meant)}?`,
+  });
 }
 
 /** The scheme of a URL, lower case; `undefined` where there is none. */
@@ -46,20 +69,26 @@ export function schemeOf(url: string): string | undefined {
   return /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(url)?.[1]?.toLowerCase();
 }
 
-async function loadBackend(type: string, loading: BackendLoading): Promise<Backend> {
-  const given = (loading.given ?? []).find((backend) => backend.type === type || backend.schemes.includes(type));
+/** The backend for a type or scheme. Throws one line when its package is missing or holds none. */
+export async function loadBackend(type: string, loading: BackendLoading = {}): Promise<Backend> {
+  const given = (loading.given ?? []).find((backend) => fits(backend, type));
   if (given !== undefined) return given;
-  const named = loading.packages?.[type] ?? PACKAGES[type];
+  const packages = loading.packages ?? {};
+  const named = (Object.hasOwn(packages, type) ? packages[type] : undefined) ?? PACKAGES.get(type);
   const name = named ?? `litewake-${type}`;
-  const module = await importPackage(name, loading.from ?? process.cwd());
+  const module = await importPackage(name, loading.from ?? [process.cwd()]);
   if (module === undefined) throw named === undefined ? unknownType(type) : missingPackage(type, name);
-  const backend = Object.values(module).find((value) => isBackend(value) && (value.type === type || value.schemes.includes(type)));
+  const backend = Object.values(module).find((value) => isBackend(value) && fits(value, type));
   if (!isBackend(backend)) {
     throw new LitewakeError("usage", `the package ${name} exports no backend for ${type}`, {
-      next: `it must export an object with type or schemes ${JSON.stringify(type)} and open()`,
+      next: `it must export an object with type or schemes ${JSON.stringify(type)}, settings and open()`,
     });
   }
   return backend;
+}
+
+function fits(backend: Backend, type: string): boolean {
+  return backend.type === type || backend.schemes.includes(type);
 }
 
 function isBackend(value: unknown): value is Backend {
@@ -69,31 +98,60 @@ function isBackend(value: unknown): value is Backend {
     "type" in value &&
     "schemes" in value &&
     Array.isArray(value.schemes) &&
+    "settings" in value &&
+    Array.isArray(value.settings) &&
     "open" in value &&
     typeof value.open === "function"
   );
 }
 
-async function importPackage(name: string, from: string): Promise<Record<string, unknown> | undefined> {
+async function importPackage(name: string, from: readonly string[]): Promise<Record<string, unknown> | undefined> {
   const file = resolvePackage(name, from);
-  return file === undefined ? undefined : ((await import(file)) as Record<string, unknown>);
+  if (file === undefined) return undefined;
+  try {
+    return (await import(file)) as Record<string, unknown>;
+  } catch (error) {
+    throw new LitewakeError("usage", `the package ${name} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`, {
+      next: "install it again, with what it depends on",
+      cause: error,
+    });
+  }
 }
 
 /** From the application's folder first: with a strict package manager only what it depends on is visible there. */
-function resolvePackage(name: string, from: string): string | undefined {
-  if (name.startsWith(".") || path.isAbsolute(name)) return pathToFileURL(path.resolve(from, name)).href;
-  for (const base of [path.join(from, "package.json"), import.meta.url]) {
-    try {
-      return pathToFileURL(createRequire(base).resolve(name)).href;
-    } catch {
-      // Not there: look in the next place.
-    }
+function resolvePackage(name: string, from: readonly string[]): string | undefined {
+  if (path.isAbsolute(name)) return pathToFileURL(name).href;
+  if (name.startsWith(".")) {
+    const files = from.map((folder) => path.resolve(folder, name));
+    const file = files.find((candidate) => fs.existsSync(candidate));
+    return file === undefined ? undefined : pathToFileURL(file).href;
   }
+  for (const base of [...from.map((folder) => pathToFileURL(path.join(folder, "package.json")).href), import.meta.url]) {
+    const file = resolveFrom(name, base);
+    if (file !== undefined) return pathToFileURL(file).href;
+  }
+  return undefined;
+}
+
+function resolveFrom(name: string, base: string): string | undefined {
   try {
-    return import.meta.resolve(name);
-  } catch {
-    return undefined;
+    return createRequire(base).resolve(name);
+  } catch (error) {
+    // `require` does not see a package that is there for `import` only.
+    const hidden = error instanceof Error && "code" in error && error.code === "ERR_PACKAGE_PATH_NOT_EXPORTED";
+    const manifest = hidden ? findPackageJSON(name, base) : undefined;
+    if (manifest === undefined) return undefined;
+    const { exports } = JSON.parse(fs.readFileSync(manifest, "utf8")) as { exports?: unknown };
+    const entry = importEntry(exports);
+    return entry === undefined ? undefined : path.resolve(path.dirname(manifest), entry);
   }
+}
+
+function importEntry(exports: unknown): string | undefined {
+  if (typeof exports === "string") return exports;
+  if (typeof exports !== "object" || exports === null) return undefined;
+  const first = Object.entries(exports).find(([key]) => [".", "node", "import", "module", "default"].includes(key));
+  return first === undefined ? undefined : importEntry(first[1]);
 }
 
 function missingPackage(type: string, name: string): LitewakeError {
@@ -101,9 +159,9 @@ function missingPackage(type: string, name: string): LitewakeError {
 }
 
 function unknownType(type: string): LitewakeError {
-  const known = Object.keys(PACKAGES);
-  const meant = likely(type, known);
+  const known = [...PACKAGES.keys()];
+  const meant = ALIASES.get(type) ?? likely(type, known);
   return new LitewakeError("usage", `${type}:// is no kind of replica that is known here`, {
-    next: meant === undefined ? `known: ${known.join(", ")}; or npm install litewake-${type}` : `did you mean ${meant}://?`,
+    next: meant === undefined ? `known: ${known.filter((name) => name !== "gs").join(", ")}; or npm install litewake-${type}` : `did you mean ${meant}://?`,
   });
 }

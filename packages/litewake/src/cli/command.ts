@@ -2,7 +2,6 @@
 import type { FlagSpecs, ParsedArguments } from "./flags.ts";
 
 export interface Command {
-  readonly summary: string;
   /** One usage line per form, without the program's name. */
   readonly usage: readonly string[];
   readonly flags: FlagSpecs;

@@ -1,5 +1,5 @@
 // Flags as Go's `flag` package has them: one dash or two, `-name=value` or `-name value`; and, better, anywhere in the line.
-import { LitewakeError } from "@litewake/core";
+// Imports nothing of core, so that `litewake version` loads no SQLite.
 import { likely } from "../config/likely.ts";
 
 export interface FlagSpec {
@@ -19,11 +19,16 @@ export interface ParsedArguments {
   boolean(name: string): boolean;
 }
 
+/** What is wrong with the line, for a person. */
+export interface FlagMistake {
+  readonly mistake: string;
+}
+
 const TRUE = new Set(["1", "t", "T", "true", "TRUE", "True"]);
 const FALSE = new Set(["0", "f", "F", "false", "FALSE", "False"]);
 
 /** Parses what follows the command's name. `--` ends the flags. */
-export function parseFlags(command: string, specs: FlagSpecs, args: readonly string[]): ParsedArguments {
+export function parseFlags(command: string, specs: FlagSpecs, args: readonly string[]): ParsedArguments | FlagMistake {
   const values = new Map<string, string>();
   const positional: string[] = [];
   let help = false;
@@ -33,21 +38,25 @@ export function parseFlags(command: string, specs: FlagSpecs, args: readonly str
       positional.push(...args.slice(i + 1));
       break;
     }
-    if (!/^--?[A-Za-z]/.test(arg)) {
+    const flag = /^--?([A-Za-z][^=]*)(?:=(.*))?$/s.exec(arg);
+    if (flag === null) {
       positional.push(arg);
       continue;
     }
-    const [, name = "", , inline] = /^--?([^=]+)(=(.*))?$/s.exec(arg) ?? [];
+    const [, name = "", inline] = flag;
     if (name === "h" || name === "help") {
       help = true;
       continue;
     }
-    const spec = specs[name];
-    if (spec === undefined) throw unknownFlag(command, specs, name);
-    if (spec.kind === "boolean") values.set(name, booleanOf(name, inline ?? "true"));
-    else if (inline !== undefined) values.set(name, inline);
+    const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
+    if (spec === undefined) return unknownFlag(command, specs, name);
+    if (spec.kind === "boolean") {
+      const value = booleanOf(inline ?? "true");
+      if (value === undefined) return { mistake: `flag -${name}: ${JSON.stringify(inline)} is neither true nor false` };
+      values.set(name, value);
+    } else if (inline !== undefined) values.set(name, inline);
     else if (i + 1 < args.length) values.set(name, args[++i] ?? "");
-    else throw new LitewakeError("usage", `flag -${name} needs a value`, { next: `litewake ${command} -h` });
+    else return { mistake: `flag -${name} needs a value: litewake ${command} -h` };
   }
   return {
     help,
@@ -57,17 +66,14 @@ export function parseFlags(command: string, specs: FlagSpecs, args: readonly str
   };
 }
 
-function booleanOf(name: string, text: string): string {
+function booleanOf(text: string): "true" | "false" | undefined {
   if (TRUE.has(text)) return "true";
-  if (FALSE.has(text)) return "false";
-  throw new LitewakeError("usage", `flag -${name}: ${JSON.stringify(text)} is neither true nor false`);
+  return FALSE.has(text) ? "false" : undefined;
 }
 
-function unknownFlag(command: string, specs: FlagSpecs, name: string): LitewakeError {
+function unknownFlag(command: string, specs: FlagSpecs, name: string): FlagMistake {
   const meant = likely(name, Object.keys(specs));
-  return new LitewakeError("usage", `unknown flag -${name}`, {
-    next: meant === undefined ? `litewake ${command} -h` : `did you mean -${meant}?`,
-  });
+  return { mistake: `unknown flag -${name}: ${meant === undefined ? `litewake ${command} -h` : `did you mean -${meant}?`}` };
 }
 
 /** The flags of a command, aligned, for its help. */

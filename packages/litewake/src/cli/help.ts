@@ -1,21 +1,24 @@
-// The help texts.
+// The commands by name, and the help texts. Loads no command before it is asked for.
 import type { Command } from "./command.ts";
 import { describeFlags } from "./flags.ts";
 
-/** Loads the command of that name; each is loaded only when it is asked for. */
-export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  replicate: async () => (await import("./commands/replicate.ts")).replicate,
-  restore: async () => (await import("./commands/restore.ts")).restore,
-  databases: async () => (await import("./commands/databases.ts")).databases,
-  generations: async () => (await import("./commands/generations.ts")).generations,
-  snapshots: async () => (await import("./commands/snapshots.ts")).snapshots,
-  wal: async () => (await import("./commands/wal.ts")).wal,
-  version: async () => (await import("./commands/version.ts")).version,
-};
+interface CommandEntry {
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
 
-export async function generalHelp(): Promise<string> {
-  const lines = [];
-  for (const [name, load] of Object.entries(COMMANDS)) lines.push(`  ${name.padEnd(12)}${(await load()).summary}`);
+export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
+  ["replicate", { summary: "ship every commit of databases to their replicas", load: async () => (await import("./commands/replicate.ts")).replicate }],
+  ["restore", { summary: "restore a database from a replica", load: async () => (await import("./commands/restore.ts")).restore }],
+  ["databases", { summary: "list the databases of the configuration", load: async () => (await import("./commands/databases.ts")).databases }],
+  ["generations", { summary: "list the generations of replicas, and their lag", load: async () => (await import("./commands/generations.ts")).generations }],
+  ["snapshots", { summary: "list the snapshots of replicas", load: async () => (await import("./commands/snapshots.ts")).snapshots }],
+  ["wal", { summary: "list the WAL segments of replicas", load: async () => (await import("./commands/wal.ts")).wal }],
+  ["version", { summary: "print the version", load: async () => (await import("./commands/version.ts")).version }],
+]);
+
+export function generalHelp(): string {
+  const lines = [...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(13)}${summary}`);
   return `litewake ships every commit of SQLite databases to a replica, and restores them to any moment.
 
 usage: litewake COMMAND [flags] [arguments]
@@ -27,8 +30,8 @@ litewake COMMAND -h tells more about one. Flags take one dash or two, before or 
 `;
 }
 
-export function commandHelp(command: Command): string {
+export function commandHelp(name: string, command: Command): string {
   const usage = command.usage.map((line) => `usage: litewake ${line}`).join("\n");
   const notes = command.notes === undefined ? "" : `\n${command.notes}\n`;
-  return `litewake ${command.usage[0]?.split(" ")[0] ?? ""}: ${command.summary}\n\n${usage}\n\nflags:\n${describeFlags(command.flags)}\n${notes}`;
+  return `litewake ${name}: ${COMMANDS.get(name)?.summary ?? ""}\n\n${usage}\n\nflags:\n${describeFlags(command.flags)}\n${notes}`;
 }

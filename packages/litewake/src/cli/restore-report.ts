@@ -1,6 +1,6 @@
 // What `litewake restore` says: the plan, the progress, the summary.
-import { formatPosition, type RestorePlan, type RestoreProgress, type RestoreResult } from "@litewake/core";
-import { formatBytes, shortTime } from "./table.ts";
+import { type ChosenPlan, formatPosition, type RestoreProgress, type RestoreResult } from "@litewake/core";
+import { formatBytes, formatSeconds, shortTime } from "./table.ts";
 
 export interface PlanReport {
   readonly text: string;
@@ -8,7 +8,7 @@ export interface PlanReport {
 }
 
 /** The objects, bytes and moment of a plan. */
-export function describePlan({ replica, plan }: { readonly replica: string; readonly plan: RestorePlan }): PlanReport {
+export function describePlan({ replica, plan }: ChosenPlan): PlanReport {
   const objects = 1 + plan.segmentCount;
   const json = {
     replica,
@@ -30,19 +30,24 @@ export function describePlan({ replica, plan }: { readonly replica: string; read
   return { text: `${text}\n`, json };
 }
 
+const PHASES = { fetch: "fetching", write: "writing", check: "checking" } as const;
+
+/** Bytes, segments, rate and time left, as one line. */
 export function progressLine(progress: RestoreProgress, elapsedMs: number): string {
-  const rate = elapsedMs > 0 ? (progress.bytesDone / elapsedMs) * 1000 : 0;
-  const left = rate > 0 ? (progress.bytesTotal - progress.bytesDone) / rate : 0;
+  const { phase, bytesDone, bytesTotal, segmentsDone, segmentsTotal } = progress;
+  const rate = elapsedMs > 0 ? (bytesDone / elapsedMs) * 1000 : 0;
   const parts = [
-    progress.phase,
-    `${formatBytes(progress.bytesDone)} of ${formatBytes(progress.bytesTotal)}`,
-    `${progress.segmentsDone} of ${progress.segmentsTotal} segments`,
+    PHASES[phase],
+    `${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`,
+    `${segmentsDone} of ${segmentsTotal} segments`,
     `${formatBytes(Math.round(rate))}/s`,
-    `${Math.ceil(left)} s left`,
   ];
+  // While it writes and checks nothing is left to fetch, and how long that takes is not known.
+  if (phase === "fetch" && rate > 0) parts.push(`${formatSeconds(Math.ceil((bytesTotal - bytesDone) / rate))} left`);
   return parts.join("  ");
 }
 
+/** The line that stands when the restore is done. */
 export function summaryLine(output: string, result: RestoreResult): string {
   const fetched = `${result.segments} segments, ${formatBytes(result.bytesFetched)} fetched, ${formatBytes(result.bytesWritten)} written`;
   const proof = result.provenEnds ? "" : "; the ends of its indexes could not be proved, so it was checked in full";

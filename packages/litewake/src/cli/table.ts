@@ -3,8 +3,17 @@
 /** Each row ends with a newline; no trailing blanks are added behind the last column. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows];
-  const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
-  return all.map((row) => `${row.map((cell, i) => (i === header.length - 1 ? cell : cell.padEnd((widths[i] ?? 0) + 2))).join("")}\n`).join("");
+  const widths = header.map((_, column) => all.reduce((widest, row) => Math.max(widest, width(row[column] ?? "")), 0));
+  return all.map((row) => `${row.map((cell, i) => (i === header.length - 1 ? cell : padded(cell, (widths[i] ?? 0) + 2))).join("")}\n`).join("");
+}
+
+/** Characters, not UTF-16 units, as Go's tabwriter counts. */
+function width(cell: string): number {
+  return Array.from(cell).length;
+}
+
+function padded(cell: string, to: number): string {
+  return cell + " ".repeat(to - width(cell));
 }
 
 /** RFC 3339 in UTC, whole seconds, as Litestream prints times. */
@@ -16,13 +25,14 @@ export function shortTime(date: Date): string {
 export function formatLag(ms: number): string {
   const sign = ms < 0 ? "-" : "";
   const size = Math.abs(ms);
-  if (size > 10_000) return sign + goSeconds(Math.floor(size / 1000));
+  if (size > 10_000) return sign + formatSeconds(Math.floor(size / 1000));
   if (size > 1000) return `${sign}${Math.floor(size / 100) / 10}s`;
   if (size > 1) return `${sign}${Math.floor(size)}ms`;
   return size === 0 ? "0s" : `${sign}${Math.floor(size * 1000)}µs`;
 }
 
-function goSeconds(total: number): string {
+/** 3661 as "1h1m1s". */
+export function formatSeconds(total: number): string {
   const h = Math.floor(total / 3600);
   const m = Math.floor((total % 3600) / 60);
   const s = total % 60;

@@ -2,10 +2,13 @@
 import fs from "node:fs";
 import { LitewakeError } from "@litewake/core";
 import type { ReplicaClient } from "@litewake/core/backend";
-import { openReplica, schemeOf } from "../backends.ts";
+import { type BackendLoading, loadBackend, openReplica, schemeOf } from "../backends.ts";
 import type { Config, DatabaseConfig, ReplicaConfig } from "../config/config.ts";
 import { REPLICA_DEFAULTS } from "../config/config.ts";
 import { absolute, readConfig } from "../config/read-config.ts";
+import { canonicalType, UnknownSetting } from "../config/read-replica.ts";
+import { note } from "./command.ts";
+import { lineOf } from "./exit-code.ts";
 import type { FlagSpecs, ParsedArguments } from "./flags.ts";
 
 export const CONFIG_FLAGS: FlagSpecs = {
@@ -32,19 +35,34 @@ function configPath(flags: ParsedArguments): { file: string; chosen: boolean } {
 }
 
 /** Reads the configuration that the flags and the environment name. */
-export function loadConfig(flags: ParsedArguments): Config {
+export async function loadConfig(flags: ParsedArguments): Promise<Config> {
   const { file, chosen } = configPath(flags);
-  let text: string;
+  const text = readText(file, chosen);
+  const moreSettings: Record<string, readonly string[]> = {};
+  for (;;) {
+    try {
+      return readConfig({ file, text, env: process.env, expandEnv: !flags.boolean("no-expand-env"), cwd: process.cwd(), moreSettings });
+    } catch (error) {
+      if (!(error instanceof UnknownSetting) || Object.hasOwn(moreSettings, error.type)) throw error;
+      // A backend newer than this program may have settings of its own: ask it, if it is there.
+      const backend = await loadBackend(error.type).catch(() => undefined);
+      if (backend === undefined) throw error;
+      moreSettings[error.type] = backend.settings;
+    }
+  }
+}
+
+function readText(file: string, chosen: boolean): string {
   try {
-    text = fs.readFileSync(file, "utf8");
+    return fs.readFileSync(file, "utf8");
   } catch (error) {
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw new LitewakeError("usage", `configuration file ${file} ${missing ? "does not exist" : "cannot be read"}`, {
-      next: chosen ? "check the path after -config" : "name one with -config, or give a database and a URL",
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    const what = code === "ENOENT" ? "does not exist" : code === "EISDIR" ? "is a folder" : `cannot be read (${String(code)})`;
+    throw new LitewakeError("usage", `configuration file ${file} ${what}`, {
+      next: chosen ? "check the path of -config, or LITEWAKE_CONFIG" : "name one with -config, or give a database and a URL",
       cause: error,
     });
   }
-  return readConfig({ file, text, env: process.env, expandEnv: !flags.boolean("no-expand-env"), cwd: process.cwd() });
 }
 
 /** The database of the configuration that a path on the command line means. */
@@ -61,26 +79,47 @@ export function databaseIn(config: Config, given: string): DatabaseConfig {
 
 /** A replica entry for a URL on the command line. */
 export function replicaOfUrl(url: string): ReplicaConfig {
-  const type = schemeOf(url) ?? "file";
-  return { name: type, type, url, settings: {}, ...REPLICA_DEFAULTS };
+  const type = canonicalType(schemeOf(url) ?? "file");
+  return { name: type, type, url, settings: {}, places: {}, ...REPLICA_DEFAULTS };
 }
 
 export async function openConfigured(replica: ReplicaConfig, config?: Config): Promise<ReplicaClient> {
-  return openReplica(replica, process.env, { packages: config?.backends ?? {} });
+  return openReplica(replica, environment(process.env), loadingOf(config));
 }
 
-/** The replicas that the one argument of a listing or restore means; `-replica` picks one. */
-export async function openReplicas(flags: ParsedArguments, argument: string): Promise<OpenReplica[]> {
+function loadingOf(config: Config | undefined): BackendLoading {
+  const folders = [config?.folder, process.cwd()].filter((folder) => folder !== undefined);
+  return { packages: config?.backends ?? {}, from: folders };
+}
+
+/** Litestream's names of the S3 keys stand in for Amazon's where those are not set. */
+function environment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return {
+    ...env,
+    AWS_ACCESS_KEY_ID: env["AWS_ACCESS_KEY_ID"] ?? env["LITESTREAM_ACCESS_KEY_ID"],
+    AWS_SECRET_ACCESS_KEY: env["AWS_SECRET_ACCESS_KEY"] ?? env["LITESTREAM_SECRET_ACCESS_KEY"],
+  };
+}
+
+/** What the one argument of a listing or restore means. */
+export interface Target {
+  /** `undefined` for a URL. */
+  readonly database: string | undefined;
+  readonly replicas: readonly ReplicaConfig[];
+  readonly config: Config | undefined;
+}
+
+/** Opens nothing. `-replica` picks one of a database's replicas. */
+export async function targetOf(flags: ParsedArguments, argument: string): Promise<Target> {
   const wanted = flags.string("replica");
   if (isUrl(argument)) {
     if (flags.string("config") !== undefined) {
       throw new LitewakeError("usage", "a replica URL and -config cannot stand together", { next: "name the database instead, or leave -config out" });
     }
     if (wanted !== undefined) throw new LitewakeError("usage", "-replica needs a database of the configuration, not a URL");
-    const replica = replicaOfUrl(argument);
-    return [{ name: replica.name, client: await openConfigured(replica), database: undefined }];
+    return { database: undefined, replicas: [replicaOfUrl(argument)], config: undefined };
   }
-  const config = loadConfig(flags);
+  const config = await loadConfig(flags);
   const database = databaseIn(config, argument);
   const replicas = database.replicas.filter((replica) => wanted === undefined || replica.name === wanted);
   if (replicas.length === 0) {
@@ -88,9 +127,23 @@ export async function openReplicas(flags: ParsedArguments, argument: string): Pr
       next: `it has ${database.replicas.map((replica) => replica.name).join(", ")}`,
     });
   }
-  return Promise.all(
-    replicas.map(async (replica) => ({ name: replica.name, client: await openConfigured(replica, config), database: database.path })),
-  );
+  return { database: database.path, replicas, config };
+}
+
+/** Opens every replica; one that cannot be opened is named on standard error. Throws when there is none left. */
+export async function openTarget({ replicas, database, config }: Target): Promise<OpenReplica[]> {
+  const opened: OpenReplica[] = [];
+  let failure: unknown;
+  for (const replica of replicas) {
+    try {
+      opened.push({ name: replica.name, client: await openConfigured(replica, config), database });
+    } catch (error) {
+      failure ??= error;
+      if (replicas.length > 1) note(`litewake: replica ${replica.name}: ${lineOf(error)}`);
+    }
+  }
+  if (opened.length === 0 && failure !== undefined) throw failure;
+  return opened;
 }
 
 /** The one argument that a command takes. */

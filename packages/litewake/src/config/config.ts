@@ -8,6 +8,8 @@ export interface ReplicaConfig {
   readonly url: string | undefined;
   /** Everything else of the entry, for the backend. */
   readonly settings: Readonly<Record<string, SettingValue>>;
+  /** Where each setting stands, as `file:line:column`, for messages. Empty for a URL of the command line. */
+  readonly places: Readonly<Record<string, string>>;
   readonly syncIntervalMs: number;
   readonly snapshotIntervalMs: number;
   readonly retentionMs: number;
@@ -31,6 +33,8 @@ export interface LoggingConfig {
 }
 
 export interface Config {
+  /** The file's folder; `undefined` where there is no file. */
+  readonly folder: string | undefined;
   readonly databases: readonly DatabaseConfig[];
   readonly exec: string | undefined;
   readonly logging: LoggingConfig;

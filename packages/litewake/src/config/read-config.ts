@@ -1,9 +1,9 @@
 // Reads litestream.yml as it is, and Litewake's own keys in it. Pure: text and environment in, configuration or one line out.
 import os from "node:os";
 import path from "node:path";
-import type { SettingValue } from "@litewake/core/backend";
-import { type Config, type DatabaseConfig, DEFAULT_LOGGING, type LoggingConfig, REPLICA_DEFAULTS, type ReplicaConfig } from "./config.ts";
+import { type Config, type DatabaseConfig, DEFAULT_LOGGING, type LoggingConfig, type ReplicaConfig } from "./config.ts";
 import { expandEnv } from "./expand-env.ts";
+import { placeKey, readReplica, type ReplicaContext } from "./read-replica.ts";
 import { parseYaml, type YamlMap } from "./yaml-map.ts";
 
 export interface ReadOptions {
@@ -14,6 +14,8 @@ export interface ReadOptions {
   /** False: `$VAR` stays as it is. */
   readonly expandEnv: boolean;
   readonly cwd: string;
+  /** Settings, by type of replica, that an installed backend reads beyond those of litestream.yml. */
+  readonly moreSettings?: Readonly<Record<string, readonly string[]>>;
 }
 
 const GLOBAL_KEYS = ["addr", "exec", "access-key-id", "secret-access-key", "logging", "dbs", "backends"];
@@ -29,55 +31,27 @@ const DATABASE_KEYS = [
   "max-wal",
   "barrier",
 ];
-/** Keys of a replica that Litewake itself acts upon; the others are the backend's. */
-const REPLICA_KEYS = [
-  "type",
-  "name",
-  "url",
-  "retention",
-  "retention-check-interval",
-  "sync-interval",
-  "snapshot-interval",
-  "validation-interval",
-  "age",
-];
-/** Settings of the five backends, as litestream.yml names them. */
-const BACKEND_KEYS = [
-  "path",
-  "bucket",
-  "region",
-  "endpoint",
-  "force-path-style",
-  "skip-verify",
-  "access-key-id",
-  "secret-access-key",
-  "account-name",
-  "account-key",
-  "host",
-  "user",
-  "password",
-  "key-path",
-];
-
 const LEVELS = ["debug", "info", "warn", "error"] as const;
+
+interface ReadDatabase {
+  readonly entry: YamlMap;
+  readonly database: DatabaseConfig;
+}
 
 export function readConfig(options: ReadOptions): Config {
   const text = options.expandEnv ? expandEnv(options.text, options.env) : options.text;
   const root = parseYaml(options.file, text);
   root.only(GLOBAL_KEYS, "at the top level");
   const warnings: string[] = [];
-  if (root.has("addr")) warnings.push("addr: metrics are not served yet; the key has no effect");
+  if (root.has("addr")) warnings.push(`${root.at("addr")}: addr is not acted upon yet; no metrics are served`);
   const keys = { id: root.string("access-key-id"), secret: root.string("secret-access-key") };
   const backends = backendPackages(root);
-  const databases = root.maps("dbs").map((entry) => readDatabase(entry, { ...options, keys, backends, warnings }));
-  refuseTwice(root, databases);
-  return { databases, exec: root.string("exec"), logging: readLogging(root), backends, warnings };
-}
-
-interface Context extends ReadOptions {
-  readonly keys: { readonly id: string | undefined; readonly secret: string | undefined };
-  readonly backends: Readonly<Record<string, string>>;
-  readonly warnings: string[];
+  const context = { ...options, keys, backends, warnings, moreSettings: options.moreSettings ?? {} };
+  const read = root.maps("dbs").map((entry) => ({ entry, database: readDatabase(entry, context) }));
+  refuseTwice(read, options);
+  const databases = read.map(({ database }) => database);
+  const folder = path.dirname(path.resolve(options.cwd, options.file));
+  return { folder, databases, exec: root.string("exec"), logging: readLogging(root), backends, warnings };
 }
 
 function backendPackages(root: YamlMap): Record<string, string> {
@@ -90,19 +64,22 @@ function readLogging(root: YamlMap): LoggingConfig {
   if (logging === undefined) return DEFAULT_LOGGING;
   logging.only(["level", "type", "stderr"], "in logging");
   const level = logging.string("level")?.toLowerCase() ?? DEFAULT_LOGGING.level;
-  const known = LEVELS.find((name) => name === level);
+  const known = level === "warning" ? "warn" : LEVELS.find((name) => name === level);
   if (known === undefined) throw logging.error("level", `level: ${JSON.stringify(level)} is no level`, `one of ${LEVELS.join(", ")}`);
   const type = logging.string("type") ?? DEFAULT_LOGGING.type;
   if (type !== "text" && type !== "json") throw logging.error("type", `type: ${JSON.stringify(type)} is no form of log`, "text or json");
   return { level: known, type, stderr: logging.boolean("stderr") ?? false };
 }
 
-function readDatabase(entry: YamlMap, context: Context): DatabaseConfig {
+function readDatabase(entry: YamlMap, context: ReplicaContext): DatabaseConfig {
   entry.only(DATABASE_KEYS, "of a database");
   const given = entry.string("path");
-  if (given === undefined || given === "") throw entry.error(undefined, "a database needs a path");
-  if (/^\w+:\/\//.test(given)) throw entry.error("path", `path: ${given} is a URL`, "name the database file; the URL belongs to a replica");
+  if (given === undefined || given === "") throw entry.error("path", "a database needs a path", "add `path:`; a variable in it may not be set");
+  if (/^\w+:\/\//.test(given)) throw entry.error("path", "path: this is a URL", "name the database file; the URL belongs to a replica");
+  // Litestream's own checkpoints: understood, of no effect, and still no place for a typing error.
   for (const key of ["monitor-interval", "checkpoint-interval"]) entry.duration(key);
+  entry.count("min-checkpoint-page-count", 1);
+  entry.count("max-checkpoint-page-count", 0);
   const replicas = entry.maps("replicas");
   const single = entry.map("replica");
   if (single !== undefined) {
@@ -122,7 +99,7 @@ function readDatabase(entry: YamlMap, context: Context): DatabaseConfig {
   };
 }
 
-function readReplicas(entries: readonly YamlMap[], context: Context): ReplicaConfig[] {
+function readReplicas(entries: readonly YamlMap[], context: ReplicaContext): ReplicaConfig[] {
   const names = new Set<string>();
   return entries.map((entry) => {
     const replica = readReplica(entry, context);
@@ -134,74 +111,33 @@ function readReplicas(entries: readonly YamlMap[], context: Context): ReplicaCon
   });
 }
 
-function readReplica(entry: YamlMap, context: Context): ReplicaConfig {
-  const url = entry.string("url");
-  const type = replicaType(entry, url, context);
-  const known = context.backends[type] === undefined;
-  if (known) entry.only([...REPLICA_KEYS, ...BACKEND_KEYS], "of a replica");
-  if (entry.has("age")) throw entry.error("age", "age: client-side encryption is not supported yet", "remove the key only if the replica may be unencrypted");
-  if (entry.has("validation-interval")) context.warnings.push("validation-interval: has no effect; a restore proves what it reads");
-  if (url !== undefined) {
-    const beside = ["path", "bucket", "host"].find((key) => entry.has(key));
-    if (beside !== undefined) throw entry.error(beside, `url and ${beside} cannot stand together`, "put it into the URL, or leave the URL out");
-  }
-  const where = entry.string("path");
-  if (url === undefined && where !== undefined && /^\w+:\/\//.test(where)) {
-    throw entry.error("path", `path: ${where} is a URL`, "use `url:` for it");
-  }
-  return {
-    name: entry.string("name") ?? type,
-    type,
-    url,
-    settings: settingsOf(entry, context),
-    syncIntervalMs: entry.duration("sync-interval", 1) ?? REPLICA_DEFAULTS.syncIntervalMs,
-    snapshotIntervalMs: entry.duration("snapshot-interval") ?? REPLICA_DEFAULTS.snapshotIntervalMs,
-    retentionMs: entry.duration("retention") ?? REPLICA_DEFAULTS.retentionMs,
-    retentionCheckIntervalMs: entry.duration("retention-check-interval", 1) ?? REPLICA_DEFAULTS.retentionCheckIntervalMs,
-  };
-}
-
-function replicaType(entry: YamlMap, url: string | undefined, context: Context): string {
-  const given = entry.string("type");
-  if (url === undefined) return given ?? "file";
-  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(url)?.[1];
-  if (scheme === undefined && context.backends[given ?? ""] === undefined) {
-    throw entry.error("url", `url: ${JSON.stringify(url)} has no scheme`, "write it as file:///path, s3://bucket/path, …");
-  }
-  return given ?? scheme ?? "file";
-}
-
-function settingsOf(entry: YamlMap, context: Context): Record<string, SettingValue> {
-  const settings: Record<string, SettingValue> = {};
-  for (const key of entry.keys()) {
-    if (REPLICA_KEYS.includes(key)) continue;
-    const value = entry.scalar(key);
-    if (value !== undefined) settings[key] = value;
-  }
-  if (context.keys.id !== undefined) settings["access-key-id"] ??= context.keys.id;
-  if (context.keys.secret !== undefined) settings["secret-access-key"] ??= context.keys.secret;
-  return settings;
-}
-
 /** `~/` is the home folder; a relative path begins at the working directory, as in Litestream. */
 export function absolute(given: string, { cwd, env }: Pick<ReadOptions, "cwd" | "env">): string {
-  const home = env["HOME"] ?? os.homedir();
+  const home = homeOf(env);
   if (given === "~") return home;
   return path.resolve(cwd, given.startsWith("~/") ? path.join(home, given.slice(2)) : given);
 }
 
-function refuseTwice(root: YamlMap, databases: readonly DatabaseConfig[]): void {
+function homeOf(env: ReadOptions["env"]): string {
+  const home = env["HOME"];
+  return home === undefined || home === "" ? os.homedir() : home;
+}
+
+/** A database that is there twice, or two replicas at one place, would each undo what the other did. */
+function refuseTwice(read: readonly ReadDatabase[], { cwd, env }: ReadOptions): void {
   const paths = new Set<string>();
   const places = new Map<string, string>();
-  for (const database of databases) {
-    if (paths.has(database.path)) throw root.error("dbs", `${database.path} is there twice`, "name each database once, with several replicas");
+  for (const { entry, database } of read) {
+    if (paths.has(database.path)) {
+      throw entry.error("path", `${database.path} is there twice`, "name each database once, with several replicas");
+    }
     paths.add(database.path);
     for (const replica of database.replicas) {
-      const { "access-key-id": _id, "secret-access-key": _secret, ...where } = replica.settings;
-      const place = JSON.stringify([replica.type, replica.url?.replace(/\/+$/, ""), where]);
+      const place = placeKey(replica, cwd, homeOf(env));
       const other = places.get(place);
       if (other !== undefined) {
-        throw root.error("dbs", `${database.path} and ${other} have a replica at the same place`, "give each database a path of its own");
+        const who = other === database.path ? `two replicas of ${other} lie` : `${database.path} and ${other} have replicas`;
+        throw entry.error("path", `${who} at the same place`, "give each replica a place of its own");
       }
       places.set(place, database.path);
     }

@@ -1,6 +1,6 @@
 // A mapping of a YAML file whose values are asked for by type; whatever is wrong is one line with file, line and column.
 import { LitewakeError } from "@litewake/core";
-import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument, type YAMLMap } from "yaml";
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument, type Scalar, type YAMLMap } from "yaml";
 import { parseDuration } from "./duration.ts";
 import { likely } from "./likely.ts";
 import { parseSize } from "./size.ts";
@@ -9,22 +9,46 @@ import { parseSize } from "./size.ts";
 export interface YamlSource {
   readonly file: string;
   readonly lines: LineCounter;
+  /** What aliases (`*name`) are looked up in. */
+  readonly document: Document;
+}
+
+const TRUE = new Set(["true", "y", "yes", "on"]);
+const FALSE = new Set(["false", "n", "no", "off"]);
+
+function placeOf(source: YamlSource, node: unknown): string {
+  const range = typeof node === "object" && node !== null && "range" in node && Array.isArray(node.range) ? node.range : [0];
+  const { line, col } = source.lines.linePos(Number(range[0]));
+  return `${source.file}:${line}:${col}`;
 }
 
 export function yamlError(source: YamlSource, node: unknown, what: string, next?: string): LitewakeError {
-  const range = typeof node === "object" && node !== null && "range" in node && Array.isArray(node.range) ? node.range : [0];
-  const { line, col } = source.lines.linePos(Number(range[0]));
-  return new LitewakeError("usage", `${source.file}:${line}:${col}: ${what}`, next === undefined ? {} : { next });
+  return new LitewakeError("usage", `${placeOf(source, node)}: ${what}`, next === undefined ? {} : { next });
 }
+
+function nameOf({ key }: Pair): string {
+  return isScalar(key) ? (key.source ?? String(key.value)) : "";
+}
+
+function isMerge(pair: Pair): boolean {
+  return nameOf(pair) === "<<";
+}
+
+/** Where the parser's own words would puzzle. */
+const PROBLEMS: Readonly<Record<string, string>> = {
+  MULTIPLE_DOCS: "a second document begins here",
+  DUPLICATE_KEY: "the key is there twice",
+};
 
 /** Parses a file's text. Throws one line that names the place of the first mistake. */
 export function parseYaml(file: string, text: string): YamlMap {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-  const source = { file, lines };
+  const source = { file, lines, document };
   const [problem] = document.errors;
   if (problem !== undefined) {
-    throw yamlError(source, { range: problem.pos }, `not YAML: ${problem.message.split("\n")[0] ?? ""}`, "check the indentation and the quotes there");
+    const what = PROBLEMS[problem.code] ?? problem.message.split("\n")[0] ?? "";
+    throw yamlError(source, { range: problem.pos }, `not YAML: ${what}`, "check the indentation and the quotes there");
   }
   if (document.contents === null) return new YamlMap(source, undefined);
   if (!isMap(document.contents)) throw yamlError(source, document.contents, "the file must be a mapping of keys", "begin with `dbs:`");
@@ -44,13 +68,36 @@ export class YamlMap {
     return yamlError(this.source, (key === undefined ? undefined : this.#pair(key)?.key) ?? this.node, what, next);
   }
 
-  #pair(key: string): Pair | undefined {
-    return this.node?.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
+  /** Where a key is, as `file:line:column`. */
+  at(key: string): string {
+    return placeOf(this.source, this.#pair(key)?.key ?? this.node);
   }
 
-  #value(key: string): Node | undefined {
-    const value = this.#pair(key)?.value;
-    return value === null || value === undefined || (isScalar(value) && value.value === null) ? undefined : (value as Node);
+  /** The map's own pairs first, then those that `<<: *alias` brings in. */
+  #pairs(node: unknown = this.node): Pair[] {
+    if (!isMap(node)) return [];
+    const own = node.items.filter((item) => !isMerge(item));
+    const merged = node.items.filter(isMerge).flatMap((item) => {
+      const value = this.#resolve(item.value);
+      return (isSeq(value) ? value.items : [value]).flatMap((part) => this.#pairs(this.#resolve(part)));
+    });
+    return [...own, ...merged];
+  }
+
+  #resolve(value: unknown): unknown {
+    if (!isAlias(value)) return value;
+    const target = value.resolve(this.source.document);
+    if (target === undefined) throw yamlError(this.source, value, `*${value.source} names nothing above it`, `mark a value with &${value.source}`);
+    return target;
+  }
+
+  #pair(key: string): Pair | undefined {
+    return this.#pairs().find((item) => nameOf(item) === key);
+  }
+
+  #value(key: string): unknown {
+    const value = this.#resolve(this.#pair(key)?.value);
+    return value === null || value === undefined || (isScalar(value) && value.value === null) ? undefined : value;
   }
 
   has(key: string): boolean {
@@ -58,36 +105,56 @@ export class YamlMap {
   }
 
   keys(): string[] {
-    return (this.node?.items ?? []).map((item) => (isScalar(item.key) ? String(item.key.value) : ""));
+    return [...new Set(this.#pairs().map(nameOf))];
   }
 
   /** Refuses every key that is not among those given. */
   only(known: readonly string[], where: string): void {
-    for (const key of this.keys()) {
-      if (known.includes(key)) continue;
-      const meant = likely(key, known);
-      throw this.error(key, `unknown key ${JSON.stringify(key)} ${where}`, meant === undefined ? `known keys: ${known.join(", ")}` : `did you mean ${JSON.stringify(meant)}?`);
-    }
+    for (const key of this.keys()) if (!known.includes(key)) throw this.unknown(key, known, where);
   }
 
-  /** A string, number or boolean. */
-  scalar(key: string): string | number | boolean | undefined {
+  unknown(key: string, known: readonly string[], where: string): LitewakeError {
+    const meant = likely(key, known);
+    const next = meant === undefined ? `known keys: ${known.join(", ")}` : `did you mean ${JSON.stringify(meant)}?`;
+    return this.error(key, `unknown key ${JSON.stringify(key)} ${where}`, next);
+  }
+
+  #scalar(key: string): Scalar | undefined {
     const value = this.#value(key);
-    if (value === undefined) return undefined;
-    if (!isScalar(value)) throw this.error(key, `${key} must be a single value`);
-    const plain = value.value;
-    return typeof plain === "string" || typeof plain === "number" || typeof plain === "boolean" ? plain : String(plain);
+    if (value === undefined || isScalar(value)) return value;
+    throw this.error(key, `${key} must be a single value`);
   }
 
+  /** The value as it is written: `007` and `1e5` stay so, as in Litestream. */
   string(key: string): string | undefined {
-    const value = this.scalar(key);
-    return value === undefined ? undefined : String(value);
+    const value = this.#scalar(key);
+    return value === undefined ? undefined : (value.source ?? String(value.value));
   }
 
+  /** A string, number or boolean; a number only if it is written as it would be printed. */
+  scalar(key: string): string | number | boolean | undefined {
+    const value = this.#scalar(key)?.value;
+    if (typeof value === "boolean") return value;
+    const text = this.string(key);
+    return typeof value === "number" && String(value) === text ? value : text;
+  }
+
+  /** True or false, in YAML's old spellings too. */
   boolean(key: string): boolean | undefined {
-    const value = this.scalar(key);
-    if (value === undefined || typeof value === "boolean") return value;
-    throw this.error(key, `${key}: ${JSON.stringify(value)} is neither true nor false`);
+    const text = this.string(key)?.toLowerCase();
+    if (text === undefined) return undefined;
+    if (TRUE.has(text)) return true;
+    if (FALSE.has(text)) return false;
+    throw this.error(key, `${key}: ${JSON.stringify(text)} is neither true nor false`);
+  }
+
+  /** A whole number. */
+  count(key: string, least: number): number | undefined {
+    const text = this.string(key);
+    if (text === undefined) return undefined;
+    const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (Number.isSafeInteger(count) && count >= least) return count;
+    throw this.error(key, `${key}: ${JSON.stringify(text)} is no whole number from ${least} on`);
   }
 
   /** Milliseconds. */
@@ -123,8 +190,9 @@ export class YamlMap {
     const value = this.#value(key);
     if (value === undefined) return [];
     if (!isSeq(value)) throw this.error(key, `${key} must be a list`, "begin each entry with `- `");
-    return value.items.map((item) => {
-      if (!isMap(item)) throw yamlError(this.source, item, `each entry of ${key} must be a mapping of keys`);
+    return value.items.map((entry) => {
+      const item = this.#resolve(entry);
+      if (!isMap(item)) throw yamlError(this.source, entry, `each entry of ${key} must be a mapping of keys`);
       return new YamlMap(this.source, item);
     });
   }

@@ -4,11 +4,10 @@ import { table } from "../table.ts";
 import { CONFIG_FLAGS, loadConfig } from "../targets.ts";
 
 export const databases: Command = {
-  summary: "list the databases of the configuration",
   usage: ["databases [flags]"],
   flags: { ...CONFIG_FLAGS, ...JSON_FLAG },
   async run(flags) {
-    const config = loadConfig(flags);
+    const config = await loadConfig(flags);
     const rows = config.databases.map((database) => ({ path: database.path, replicas: database.replicas.map((replica) => replica.name) }));
     if (flags.boolean("json")) printJson({ databases: rows });
     else print(table(["path", "replicas"], rows.map(({ path, replicas }) => [path, replicas.join(",")])));

@@ -13,7 +13,6 @@ function changedAt(database: string | undefined): number {
 }
 
 export const generations: Command = {
-  summary: "list the generations of a database's replicas",
   usage: ["generations [flags] DB_PATH", "generations [flags] REPLICA_URL"],
   flags: LISTING_FLAGS,
   async run(flags) {

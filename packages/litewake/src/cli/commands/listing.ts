@@ -3,7 +3,7 @@ import { type Catalog, LitewakeError, readCatalog } from "@litewake/core";
 import { lineOf } from "../exit-code.ts";
 import { note } from "../command.ts";
 import type { FlagSpecs, ParsedArguments } from "../flags.ts";
-import { CONFIG_FLAGS, oneArgument, openReplicas } from "../targets.ts";
+import { CONFIG_FLAGS, oneArgument, openTarget, targetOf } from "../targets.ts";
 
 export const LISTING_FLAGS: FlagSpecs = {
   ...CONFIG_FLAGS,
@@ -19,7 +19,7 @@ export interface ListedReplica {
 
 /** Lists every replica; one that fails is named on standard error. Throws when all fail. */
 export async function listReplicas(flags: ParsedArguments, command: string): Promise<ListedReplica[]> {
-  const replicas = await openReplicas(flags, oneArgument(flags, command));
+  const replicas = await openTarget(await targetOf(flags, oneArgument(flags, command)));
   const listed: ListedReplica[] = [];
   let failure: unknown;
   for (const { name, client, database } of replicas) {

@@ -1,6 +1,7 @@
 // `litewake replicate`: follows databases and ships what they commit, until it is told to stop.
-import { constants } from "node:os";
-import { type DatabaseReplication, LitewakeError, type Logger, Replication } from "@litewake/core";
+import fs from "node:fs";
+import { type DatabaseReplication, LitewakeError, Replication } from "@litewake/core";
+import type { ReplicaClient } from "@litewake/core/backend";
 import type { Config, DatabaseConfig } from "../../config/config.ts";
 import { DEFAULT_LOGGING } from "../../config/config.ts";
 import { absolute } from "../../config/read-config.ts";
@@ -9,20 +10,24 @@ import type { Command } from "../command.ts";
 import { EXIT_TAIL_NOT_DURABLE, exitCodeOf, lineOf } from "../exit-code.ts";
 import type { ParsedArguments } from "../flags.ts";
 import { createLogger } from "../log.ts";
+import { StopSignals } from "../stop-signals.ts";
 import { CONFIG_FLAGS, isUrl, loadConfig, openConfigured, replicaOfUrl } from "../targets.ts";
 
-const STOP_SIGNALS: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM"];
 /** How often a replication that has failed for good is noticed. Milliseconds. */
 const FAILURE_POLL_MS = 1000;
+/** The last sync may take so long. */
+const STOP_DEADLINE_MS = 30_000;
 
 /** The configuration that the arguments stand for: `DB URL…`, or the file's. */
-function configOf(flags: ParsedArguments): Config {
+async function configOf(flags: ParsedArguments): Promise<Config> {
   const [database, ...urls] = flags.positional;
   if (database === undefined) return loadConfig(flags);
   if (flags.string("config") !== undefined) {
     throw new LitewakeError("usage", "a database and -config cannot stand together", { next: "give a database with its URLs, or the file" });
   }
-  if (isUrl(database)) throw new LitewakeError("usage", `${database} is a URL where a database was expected`, { next: "litewake replicate DB_PATH REPLICA_URL" });
+  if (isUrl(database)) {
+    throw new LitewakeError("usage", "a URL stands where the database was expected", { next: "litewake replicate DB_PATH REPLICA_URL" });
+  }
   if (urls.length === 0) throw new LitewakeError("usage", "a database needs at least one replica URL", { next: "litewake replicate DB_PATH REPLICA_URL" });
   const replicas = urls.map((url) => {
     if (!isUrl(url)) throw new LitewakeError("usage", `${url} is no URL`, { next: "write it as file:///path, s3://bucket/path, …" });
@@ -30,9 +35,10 @@ function configOf(flags: ParsedArguments): Config {
   });
   const names = replicas.map((replica) => replica.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new LitewakeError("usage", `two replicas of kind ${twice}`, { next: "name them in a configuration file" });
+  if (twice !== undefined) throw new LitewakeError("usage", `two replicas of type ${twice}`, { next: "name each in a configuration file" });
   const path = absolute(database, { cwd: process.cwd(), env: process.env });
   return {
+    folder: undefined,
     databases: [{ path, metaPath: undefined, maxWalBytes: undefined, sealed: true, replicas }],
     exec: undefined,
     logging: DEFAULT_LOGGING,
@@ -41,16 +47,14 @@ function configOf(flags: ParsedArguments): Config {
   };
 }
 
-async function replicationOf(database: DatabaseConfig, config: Config): Promise<DatabaseReplication> {
+async function replicationOf(database: DatabaseConfig, config: Config, clients: ReplicaClient[]): Promise<DatabaseReplication> {
   const replicas = await Promise.all(
-    database.replicas.map(async ({ name, syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs, ...place }) => ({
-      name,
-      client: await openConfigured({ name, syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs, ...place }, config),
-      syncIntervalMs,
-      snapshotIntervalMs,
-      retentionMs,
-      retentionCheckIntervalMs,
-    })),
+    database.replicas.map(async (replica) => {
+      const client = await openConfigured(replica, config);
+      clients.push(client);
+      const { name, syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs } = replica;
+      return { name, client, syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs };
+    }),
   );
   return {
     path: database.path,
@@ -61,80 +65,48 @@ async function replicationOf(database: DatabaseConfig, config: Config): Promise<
   };
 }
 
-/** Signals that ask for an end: the first for an orderly one, the second for one at once. */
-class Signals {
-  readonly first: Promise<NodeJS.Signals>;
-  readonly hurry = new AbortController();
-  readonly #listener: (signal: NodeJS.Signals) => void;
-  #child: Child | undefined;
-
-  constructor(logger: Logger) {
-    let seen = 0;
-    let resolveFirst: (signal: NodeJS.Signals) => void = () => {};
-    this.first = new Promise((resolve) => {
-      resolveFirst = resolve;
-    });
-    this.#listener = (signal) => {
-      seen++;
-      this.#child?.signal(seen === 1 ? signal : "SIGKILL");
-      if (seen === 1) {
-        logger("info", "stopping: shipping what is left", { signal });
-        resolveFirst(signal);
-      } else {
-        this.hurry.abort();
-      }
-    };
-    for (const signal of STOP_SIGNALS) process.on(signal, this.#listener);
-  }
-
-  forwardTo(child: Child): void {
-    this.#child = child;
-  }
-
-  [Symbol.dispose](): void {
-    for (const signal of STOP_SIGNALS) process.off(signal, this.#listener);
-  }
-}
-
 async function run(flags: ParsedArguments): Promise<number> {
-  const config = configOf(flags);
+  const once = flags.boolean("once");
+  if (once && flags.string("exec") !== undefined) throw new LitewakeError("usage", "-once and -exec cannot stand together", { next: "keep one of them" });
+  const config = await configOf(flags);
+  if (config.databases.length === 0) throw new LitewakeError("usage", "there is no database to replicate", { next: "add one under `dbs:`" });
+  // Following waits for a database that is not there yet; a single run has nothing to wait for.
+  const missing = once ? config.databases.find(({ path }) => !fs.existsSync(path)) : undefined;
+  if (missing !== undefined) throw new LitewakeError("database", `${missing.path} does not exist`, { next: "check the path" });
   const logger = createLogger(config.logging);
   for (const warning of config.warnings) logger("warn", warning);
-  if (config.databases.length === 0) throw new LitewakeError("usage", "there is no database to replicate", { next: "add one under `dbs:`" });
-  const databases = await Promise.all(config.databases.map((database) => replicationOf(database, config)));
-  using signals = new Signals(logger);
-  const replication = await Replication.start({ databases, logger, newHistory: flags.boolean("new-history") });
+  const exec = flags.string("exec") ?? config.exec ?? "";
+  const clients: ReplicaClient[] = [];
+  using signals = new StopSignals(logger);
   try {
-    if (flags.boolean("once")) return await finish(replication, signals, 0);
-    const exec = flags.string("exec") ?? config.exec;
-    return exec === undefined || exec === "" ? await untilStopped(replication, signals) : await besideChild(replication, signals, exec);
+    const databases = await Promise.all(config.databases.map((database) => replicationOf(database, config, clients)));
+    const starting = Replication.start({ databases, logger, newHistory: flags.boolean("new-history") });
+    const replication = await Promise.race([starting, signals.hurried]);
+    if (once) return await finish(replication, signals, 0);
+    return exec === "" ? await untilStopped(replication, signals) : await besideChild(replication, signals, exec);
+  } catch (error) {
+    if (!signals.hurry.aborted) throw error;
+    process.stderr.write(`litewake: ${lineOf(error)}\n`);
+    return signals.code;
   } finally {
-    for (const { replicas } of databases) for (const { client } of replicas) await client.close();
+    await Promise.allSettled(clients.map((client) => client.close()));
   }
 }
 
-async function untilStopped(replication: Replication, signals: Signals): Promise<number> {
-  const failed = failureOf(replication);
-  const signal = await Promise.race([signals.first, failed.promise]);
-  failed.stop();
-  const code = await finish(replication, signals, 0);
-  if (replication.failure !== undefined) throw replication.failure;
-  return signals.hurry.signal.aborted && typeof signal === "string" ? 128 + constants.signals[signal] : code;
-}
-
-/** Resolves when a database or replica has failed for a reason that no retry can mend. */
-function failureOf(replication: Replication): { promise: Promise<undefined>; stop: () => void } {
-  let timer: NodeJS.Timeout | undefined;
-  const promise = new Promise<undefined>((resolve) => {
-    timer = setInterval(() => {
-      if (replication.failure !== undefined) resolve(undefined);
+async function untilStopped(replication: Replication, signals: StopSignals): Promise<number> {
+  let poll: NodeJS.Timeout | undefined;
+  const failed = new Promise<void>((resolve) => {
+    poll = setInterval(() => {
+      if (replication.failure !== undefined) resolve();
     }, FAILURE_POLL_MS);
   });
-  return { promise, stop: () => clearInterval(timer) };
+  await Promise.race([signals.first, failed]);
+  clearInterval(poll);
+  return finish(replication, signals, 0);
 }
 
-/** The final sync runs whatever the child's end was; then its code is ours. */
-async function besideChild(replication: Replication, signals: Signals, exec: string): Promise<number> {
+async function besideChild(replication: Replication, signals: StopSignals, exec: string): Promise<number> {
+  if (signals.received !== undefined) return finish(replication, signals, 0);
   let child: Child;
   try {
     child = await Child.start(exec);
@@ -147,23 +119,22 @@ async function besideChild(replication: Replication, signals: Signals, exec: str
   return finish(replication, signals, code);
 }
 
-async function finish(replication: Replication, signals: Signals, code: number): Promise<number> {
-  const deadline = AbortSignal.any([AbortSignal.timeout(STOP_DEADLINE_MS), signals.hurry.signal]);
+/** The last sync runs whatever the child's end was; then the child's code is ours. */
+async function finish(replication: Replication, signals: StopSignals, code: number): Promise<number> {
+  const deadline = AbortSignal.any([AbortSignal.timeout(STOP_DEADLINE_MS), signals.hurry]);
   try {
     await replication.stop({ signal: deadline });
-    return code;
+    if (replication.failure !== undefined) throw replication.failure;
+    return signals.hurry.aborted ? signals.code : code;
   } catch (error) {
     process.stderr.write(`litewake: ${lineOf(error)}\n`);
+    if (signals.hurry.aborted) return signals.code;
     if (code !== 0) return code;
-    return exitCodeOf(error) === 4 ? EXIT_TAIL_NOT_DURABLE : exitCodeOf(error);
+    return error instanceof LitewakeError && error.kind === "unreachable" ? EXIT_TAIL_NOT_DURABLE : exitCodeOf(error);
   }
 }
 
-/** The last sync may take so long. */
-const STOP_DEADLINE_MS = 30_000;
-
 export const replicate: Command = {
-  summary: "ship every commit of databases to their replicas",
   usage: ["replicate [flags]", "replicate [flags] DB_PATH REPLICA_URL..."],
   flags: {
     ...CONFIG_FLAGS,
@@ -171,6 +142,8 @@ export const replicate: Command = {
     once: { kind: "boolean", help: "ship what is there and end" },
     "new-history": { kind: "boolean", help: "begin a new generation even if the database is empty or older than the replica" },
   },
-  notes: "SIGINT or SIGTERM ships what is left and ends; a second one ends at once.",
+  notes:
+    "SIGINT or SIGTERM ships what is left (for up to 30 s) and ends; a second one ends at once.\n" +
+    "Exit code 74: the end was orderly, but the last commits could not be shipped; they stay in the WAL.",
   run,
 };

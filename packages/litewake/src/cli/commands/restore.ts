@@ -1,5 +1,6 @@
 // `litewake restore`: a database comes back from its replica.
 import fs from "node:fs";
+import { constants } from "node:os";
 import path from "node:path";
 import {
   isGeneration,
@@ -7,18 +8,18 @@ import {
   noteRestored,
   planRestore,
   restore as restoreDatabase,
-  type RestoreProgress,
   type RestoreRequest,
   type RestoreTarget,
 } from "@litewake/core";
-import { type Command, note, printJson } from "../command.ts";
+import { type Command, note, print, printJson } from "../command.ts";
 import type { ParsedArguments } from "../flags.ts";
 import { createLogger } from "../log.ts";
-import { describePlan, progressLine, summaryLine } from "../restore-report.ts";
-import { CONFIG_FLAGS, isUrl, oneArgument, openReplicas, type OpenReplica } from "../targets.ts";
+import { ProgressLine } from "../progress.ts";
+import { describePlan, summaryLine } from "../restore-report.ts";
+import { CONFIG_FLAGS, oneArgument, openTarget, type Target, targetOf } from "../targets.ts";
 
 const CHECKS = ["none", "quick", "full"] as const;
-const PROGRESS_EACH_MS = 100;
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 function target(flags: ParsedArguments): RestoreTarget {
   const generation = flags.string("generation");
@@ -43,9 +44,11 @@ function parseIndex(text: string): number {
 }
 
 function parseTimestamp(text: string): Date {
-  const fits = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text);
+  const parts = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(text);
   const date = new Date(text);
-  if (!fits || Number.isNaN(date.getTime())) {
+  // JavaScript takes February 30th for March 2nd.
+  const inMonth = parts !== null && Number(parts[3]) <= new Date(Date.UTC(Number(parts[1]), Number(parts[2]), 0)).getUTCDate();
+  if (!inMonth || Number.isNaN(date.getTime())) {
     throw new LitewakeError("usage", `-timestamp: ${JSON.stringify(text)} is no time`, { next: 'write it as "2026-11-24T03:04:05Z"' });
   }
   return date;
@@ -60,88 +63,85 @@ function integrityCheck(flags: ParsedArguments): (typeof CHECKS)[number] | undef
   return known;
 }
 
-function outputOf(flags: ParsedArguments, argument: string, replicas: readonly OpenReplica[]): string {
-  const given = flags.string("o");
-  if (given !== undefined && given !== "") return path.resolve(given);
-  const database = replicas[0]?.database;
+function parallelismOf(flags: ParsedArguments): number {
+  const given = flags.string("parallelism") ?? "8";
+  const parallelism = /^\d+$/.test(given) ? Number(given) : 0;
+  if (parallelism >= 1 && parallelism <= 1000) return parallelism;
+  throw new LitewakeError("usage", `-parallelism: ${JSON.stringify(given)} is no number from 1 to 1000`);
+}
+
+function outputOf(flags: ParsedArguments, { database }: Target): string {
+  const given = flags.string("o") ?? "";
+  if (given !== "") return path.resolve(given);
   if (database !== undefined) return database;
-  throw new LitewakeError("usage", `restoring from ${isUrl(argument) ? "a URL" : "here"} needs an output path`, { next: "add -o PATH" });
+  throw new LitewakeError("usage", "restoring from a URL needs an output path", { next: "add -o PATH" });
 }
 
 async function run(flags: ParsedArguments): Promise<number> {
-  const argument = oneArgument(flags, "restore");
-  const wanted = target(flags);
+  const place = await targetOf(flags, oneArgument(flags, "restore"));
+  const output = outputOf(flags, place);
   const check = integrityCheck(flags);
-  const parallelism = Number(flags.string("parallelism") ?? 8);
-  if (!Number.isInteger(parallelism) || parallelism < 1) throw new LitewakeError("usage", `-parallelism: ${flags.string("parallelism")} is no number above 0`);
-  const replicas = await openReplicas(flags, argument);
-  const output = outputOf(flags, argument, replicas);
-  if (flags.boolean("if-db-not-exists") && fs.existsSync(output)) {
-    note(`litewake: ${output} exists already, nothing restored`);
-    return 0;
-  }
   const stop = new AbortController();
-  const onSignal = () => stop.abort();
-  process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
-  const request: RestoreRequest = {
-    replicas,
-    output,
-    target: wanted,
-    parallelism,
-    signal: stop.signal,
-    logger: createLogger({ level: "warn", type: "text", stderr: true }),
-    onProgress: showProgress(),
-    ...(check === undefined ? {} : { integrityCheck: check }),
+  let received: NodeJS.Signals = "SIGINT";
+  const onSignal = (signal: NodeJS.Signals) => {
+    received = signal;
+    stop.abort();
   };
+  const wanted = { target: target(flags), parallelism: parallelismOf(flags), ...(check === undefined ? {} : { integrityCheck: check }) };
+  // Looked at before anything is opened: an application calls this at each start.
+  if (flags.boolean("if-db-not-exists") && fs.existsSync(output)) return nothingToDo(`${output} exists already`);
+  const replicas = await openTarget(place);
+  for (const signal of STOP_SIGNALS) process.once(signal, onSignal);
+  using progress = new ProgressLine();
+  const logger = createLogger({ level: "warn", type: "text", stderr: true });
   try {
-    return await restoreOrPlan(flags, request);
+    return await restoreOrPlan(flags, {
+      replicas,
+      output,
+      ...wanted,
+      signal: stop.signal,
+      logger: (...event) => {
+        progress.clear();
+        logger(...event);
+      },
+      onProgress: progress.show,
+    });
   } catch (error) {
-    if (flags.boolean("if-replica-exists") && error instanceof LitewakeError && error.kind === "no-backup") {
-      note(`litewake: ${error.message}; nothing restored`);
-      return 0;
+    progress.clear();
+    if (stop.signal.aborted) {
+      note(`litewake: the restore was stopped; ${output} was not written`);
+      return 128 + constants.signals[received];
     }
+    const missing = error instanceof LitewakeError && error.kind === "no-backup";
+    if (flags.boolean("if-replica-exists") && missing) return nothingToDo(error.message);
     throw error;
   } finally {
-    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
-    for (const { client } of replicas) await client.close();
+    for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
+    await Promise.allSettled(replicas.map(({ client }) => client.close()));
   }
+}
+
+function nothingToDo(why: string): number {
+  note(`litewake: ${why}; nothing restored`);
+  return 0;
 }
 
 async function restoreOrPlan(flags: ParsedArguments, request: RestoreRequest): Promise<number> {
   const json = flags.boolean("json");
   if (flags.boolean("dry-run")) {
-    const plan = await planRestore(request);
-    if (json) printJson({ plan: describePlan(plan).json });
-    else process.stdout.write(describePlan(plan).text);
+    const plan = describePlan(await planRestore(request));
+    if (json) printJson({ plan: plan.json });
+    else print(plan.text);
     return 0;
   }
   const result = await restoreDatabase(request);
   noteRestored(request.output, result.replicaUrl, result.position);
-  clearProgress();
   if (json) printJson({ restored: { output: request.output, ...result } });
   else note(summaryLine(request.output, result));
   return 0;
 }
 
-/** One line on a terminal, rewritten; nothing elsewhere. */
-function showProgress(): (progress: RestoreProgress) => void {
-  if (!process.stderr.isTTY) return () => {};
-  let last = 0;
-  const started = performance.now();
-  return (progress) => {
-    const now = performance.now();
-    if (now - last < PROGRESS_EACH_MS) return;
-    last = now;
-    process.stderr.write(`\r\u001b[2K${progressLine(progress, now - started)}`);
-  };
-}
-
-function clearProgress(): void {
-  if (process.stderr.isTTY) process.stderr.write("\r\u001b[2K");
-}
-
 export const restore: Command = {
-  summary: "restore a database from a replica",
   usage: ["restore [flags] DB_PATH", "restore [flags] -o PATH REPLICA_URL"],
   flags: {
     o: { kind: "string", value: "PATH", help: "output path (default: the database's own)" },

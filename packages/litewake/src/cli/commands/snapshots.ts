@@ -4,7 +4,6 @@ import { shortTime, table } from "../table.ts";
 import { LISTING_FLAGS, listReplicas } from "./listing.ts";
 
 export const snapshots: Command = {
-  summary: "list the snapshots of a database's replicas",
   usage: ["snapshots [flags] DB_PATH", "snapshots [flags] REPLICA_URL"],
   flags: LISTING_FLAGS,
   async run(flags) {

@@ -1,4 +1,4 @@
-// `litewake version`
+// `litewake version`: loads nothing of core, so that it answers even where SQLite is missing or too old.
 import { createRequire } from "node:module";
 import { type Command, JSON_FLAG, print, printJson } from "../command.ts";
 
@@ -8,12 +8,11 @@ export function packageVersion(): string {
 }
 
 export const version: Command = {
-  summary: "print the version",
   usage: ["version [-json]"],
   flags: JSON_FLAG,
   async run(flags) {
     if (flags.boolean("json")) printJson({ litewake: packageVersion(), node: process.versions.node, sqlite: process.versions["sqlite"] });
-    else print(`${packageVersion()}\n`);
+    else print(`litewake ${packageVersion()}\n`);
     return 0;
   },
 };

@@ -4,7 +4,6 @@ import { shortTime, table } from "../table.ts";
 import { LISTING_FLAGS, listReplicas } from "./listing.ts";
 
 export const wal: Command = {
-  summary: "list the WAL segments of a database's replicas",
   usage: ["wal [flags] DB_PATH", "wal [flags] REPLICA_URL"],
   flags: { ...LISTING_FLAGS, generation: { kind: "string", value: "ID", help: "only this generation" } },
   async run(flags) {
