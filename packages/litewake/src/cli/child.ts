@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 import { LitewakeError } from "@litewake/core";
-import { shellWords } from "./shell-words.ts";
 
 export interface ChildEnd {
   /** Its exit code; 128 plus the signal's number when a signal ended it. */
@@ -22,10 +21,8 @@ export class Child {
     });
   }
 
-  /** Starts a command line, split into words without a shell. Throws one line when it cannot be started. */
-  static async start(line: string): Promise<Child> {
-    const [command, ...args] = shellWords(line);
-    if (command === undefined) throw new LitewakeError("usage", "-exec needs a command");
+  /** Starts a command, its words split already. Throws one line when it cannot be started. */
+  static async start([command = "", ...args]: readonly string[]): Promise<Child> {
     const process = spawn(command, args, { stdio: "inherit" });
     const child = new Child(process);
     await new Promise<void>((resolve, reject) => {

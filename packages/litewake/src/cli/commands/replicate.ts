@@ -10,6 +10,7 @@ import type { Command } from "../command.ts";
 import { EXIT_TAIL_NOT_DURABLE, exitCodeOf, lineOf } from "../exit-code.ts";
 import type { ParsedArguments } from "../flags.ts";
 import { createLogger } from "../log.ts";
+import { shellWords } from "../shell-words.ts";
 import { StopSignals } from "../stop-signals.ts";
 import { CONFIG_FLAGS, isUrl, loadConfig, openConfigured, replicaOfUrl } from "../targets.ts";
 
@@ -75,7 +76,8 @@ async function run(flags: ParsedArguments): Promise<number> {
   if (missing !== undefined) throw new LitewakeError("database", `${missing.path} does not exist`, { next: "check the path" });
   const logger = createLogger(config.logging);
   for (const warning of config.warnings) logger("warn", warning);
-  const exec = flags.string("exec") ?? config.exec ?? "";
+  // Split before anything starts: an open quote is a mistake of the command line.
+  const exec = shellWords(flags.string("exec") ?? config.exec ?? "");
   const clients: ReplicaClient[] = [];
   using signals = new StopSignals(logger);
   try {
@@ -83,7 +85,7 @@ async function run(flags: ParsedArguments): Promise<number> {
     const starting = Replication.start({ databases, logger, newHistory: flags.boolean("new-history") });
     const replication = await Promise.race([starting, signals.hurried]);
     if (once) return await finish(replication, signals, 0);
-    return exec === "" ? await untilStopped(replication, signals) : await besideChild(replication, signals, exec);
+    return exec.length === 0 ? await untilStopped(replication, signals) : await besideChild(replication, signals, exec);
   } catch (error) {
     if (!signals.hurry.aborted) throw error;
     process.stderr.write(`litewake: ${lineOf(error)}\n`);
@@ -105,7 +107,7 @@ async function untilStopped(replication: Replication, signals: StopSignals): Pro
   return finish(replication, signals, 0);
 }
 
-async function besideChild(replication: Replication, signals: StopSignals, exec: string): Promise<number> {
+async function besideChild(replication: Replication, signals: StopSignals, exec: readonly string[]): Promise<number> {
   if (signals.received !== undefined) return finish(replication, signals, 0);
   let child: Child;
   try {
