@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { type RunResult, runLitewake, type TempDir, tempDir } from "@litewake-tooling/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
-import { makeDatabase } from "./database.ts";
+import { openDatabase } from "./database.ts";
 
 const NO_CONFIG = { LITEWAKE_CONFIG: undefined, LITESTREAM_CONFIG: undefined };
 
@@ -29,19 +29,19 @@ function write(name: string, text: string): string {
 
 beforeAll(async () => {
   folder = tempDir("cli");
-  makeDatabase(folder.join("shop.db"));
-  makeDatabase(folder.join("other.db"), 1);
+  const db = openDatabase(folder.join("shop.db"));
   url = `file://${folder.join("replica")}`;
   write("litewake.yml", `dbs:\n  - path: shop.db\n    replicas:\n      - url: ${url}\n      - name: second\n        path: second\n`);
   const shipped = await litewake("replicate", "-once", "-config", "litewake.yml");
   expect(shipped).toMatchObject({ code: 0, stderr: "" });
+  db.close();
 });
 
 afterAll(() => folder.remove());
 
 describe("litewake", () => {
   it("prints its version", async () => {
-    expect(await litewake("version")).toMatchObject({ code: 0, stdout: `${manifest.version}\n`, stderr: "" });
+    expect(await litewake("version")).toMatchObject({ code: 0, stdout: `litewake ${manifest.version}\n`, stderr: "" });
     const { stdout } = await litewake("version", "-json");
     expect(JSON.parse(stdout)).toEqual({ version: 1, litewake: manifest.version, node: process.versions.node, sqlite: process.versions["sqlite"] });
   });

@@ -2,13 +2,16 @@
 import { DatabaseSync } from "node:sqlite";
 import { lookInto } from "@litewake-tooling/testkit";
 
-/** A database in WAL mode with so many rows, each its own commit. */
-export function makeDatabase(file: string, rows = 3): void {
+/**
+ * A database in WAL mode with so many rows, each its own commit. It is handed back open: the last to close it would
+ * delete the WAL, and only a snapshot were left to ship.
+ */
+export function openDatabase(file: string, rows = 3): DatabaseSync {
   const db = new DatabaseSync(file);
   db.exec("pragma journal_mode = wal; create table if not exists notes(id integer primary key, text)");
   const insert = db.prepare("insert into notes(text) values (?)");
   for (let i = 0; i < rows; i++) insert.run(`note ${i}`);
-  db.close();
+  return db;
 }
 
 /** How many rows it holds; its files stay as they are. */
