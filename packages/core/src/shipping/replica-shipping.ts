@@ -159,6 +159,7 @@ export class ReplicaShipping {
     if (!this.#begun || (this.shipper.isReleased && !signal.aborted)) {
       await this.shipper.begin(signal);
       this.#begun = true;
+      this.#recovered();
       this.#state = "shipping";
       this.#settleWaiters();
       this.#host.progressed();

@@ -352,5 +352,6 @@ export function causeOf<E extends Error>(error: unknown, type: new (...args: nev
 /** Whether another writer has stored different bytes under a name of ours, or the replica may not be written. */
 export function isFatal(error: unknown): boolean {
   if (error instanceof LitewakeError) return error.kind === "refused" || error.kind === "usage";
-  return ReplicaError.is(error) && (error.code === "InvalidConfig" || error.code === "Unsupported");
+  // A key or path that makes no sense to the store now may do so later (a folder comes back); a location does not.
+  return ReplicaError.is(error, "InvalidConfig") && error.operation === "open";
 }
