@@ -1,21 +1,27 @@
 // One line on a terminal that is rewritten while a restore runs; nothing where nobody watches.
-import type { RestoreProgress } from "@litewake/core";
-import { progressLine } from "./restore-report.ts";
+import { progressLine, type ShownProgress } from "./restore-report.ts";
 
 const EACH_MS = 100;
 const CLEAR = "\r\u001b[2K";
 
+/** What is needed of a stream that may be a terminal. */
+export interface Terminal {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
 export class ProgressLine implements Disposable {
-  readonly #terminal: NodeJS.WriteStream;
+  readonly #terminal: Terminal;
   readonly #started = performance.now();
   #shownAt = Number.NEGATIVE_INFINITY;
   #shown = false;
 
-  constructor(terminal: NodeJS.WriteStream = process.stderr) {
+  constructor(terminal: Terminal = process.stderr) {
     this.#terminal = terminal;
   }
 
-  readonly show = (progress: RestoreProgress): void => {
+  readonly show = (progress: ShownProgress): void => {
     const now = performance.now();
     if (!this.#terminal.isTTY || now - this.#shownAt < EACH_MS) return;
     this.#shownAt = now;

@@ -30,19 +30,30 @@ export function describePlan({ replica, plan }: ChosenPlan): PlanReport {
   return { text: `${text}\n`, json };
 }
 
-const PHASES = { fetch: "fetching", write: "writing", check: "checking" } as const;
+/** What the line of progress needs to know. */
+export interface ShownProgress extends Pick<RestoreProgress, "bytesDone" | "bytesTotal" | "segmentsDone" | "segmentsTotal"> {
+  readonly phase: string;
+}
+
+const PHASES: ReadonlyMap<string, string> = new Map([
+  ["fetch", "fetching"],
+  ["apply", "writing"],
+  ["write", "writing"],
+  ["check", "checking"],
+  ["finish", "finishing"],
+]);
 
 /** Bytes, segments, rate and time left, as one line. */
-export function progressLine(progress: RestoreProgress, elapsedMs: number): string {
+export function progressLine(progress: ShownProgress, elapsedMs: number): string {
   const { phase, bytesDone, bytesTotal, segmentsDone, segmentsTotal } = progress;
   const rate = elapsedMs > 0 ? (bytesDone / elapsedMs) * 1000 : 0;
   const parts = [
-    PHASES[phase],
+    PHASES.get(phase) ?? phase,
     `${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`,
     `${segmentsDone} of ${segmentsTotal} segments`,
     `${formatBytes(Math.round(rate))}/s`,
   ];
-  // While it writes and checks nothing is left to fetch, and how long that takes is not known.
+  // Afterwards nothing is left to fetch, and how long that takes is not known.
   if (phase === "fetch" && rate > 0) parts.push(`${formatSeconds(Math.ceil((bytesTotal - bytesDone) / rate))} left`);
   return parts.join("  ");
 }
