@@ -55,6 +55,7 @@ export class DatabaseReplicator {
   readonly #tuning: FollowerTuning;
   readonly #logger: Logger;
   readonly #newHistory: boolean;
+  readonly #onChange: () => void;
   readonly #watch: ChangeWatch;
   readonly #state: LocalStateFile;
   #session: DatabaseSession | undefined;
@@ -70,11 +71,15 @@ export class DatabaseReplicator {
   #finished: Promise<void> = Promise.resolve();
   #watching: (() => void)[] = [];
 
-  constructor(options: DatabaseReplication, context: { readonly logger: Logger; readonly newHistory: boolean }) {
+  constructor(
+    options: DatabaseReplication,
+    context: { readonly logger: Logger; readonly newHistory: boolean; readonly onChange?: () => void },
+  ) {
     this.#options = { ...options, path: path.resolve(options.path) };
     this.#tuning = { ...DEFAULT_TUNING, ...options.tuning };
     this.#logger = (level, message, fields) => context.logger(level, message, { db: this.#options.path, ...fields });
     this.#newHistory = context.newHistory;
+    this.#onChange = context.onChange ?? (() => {});
     this.#watch = new ChangeWatch(this.#options.path);
     this.#state = new LocalStateFile(metaFolder(this.#options.path, options.metaPath));
   }
@@ -97,6 +102,12 @@ export class DatabaseReplicator {
   /** The failure that ended the following for good, or that of its first failed replica. */
   get failure(): unknown {
     return this.#failure ?? this.#shippings.map((shipping) => shipping.failure).find((error) => error !== undefined);
+  }
+
+  /** Whether nothing can be shipped any more: the database cannot be followed, or no replica is left. */
+  get isGivenUp(): boolean {
+    const replicas = this.#shippings;
+    return this.#failure !== undefined || (replicas.length > 0 && replicas.every(({ failure }) => failure !== undefined));
   }
 
   /**
@@ -143,6 +154,7 @@ export class DatabaseReplicator {
     this.#watching = [];
     for (const resolve of watching) resolve();
     for (const shipping of this.#shippings) shipping.notify();
+    this.#onChange();
   }
 
   #open(): DatabaseSession | undefined {

@@ -25,10 +25,20 @@ const STOP_DEADLINE_MS = 30_000;
 
 /** Databases being followed and shipped. Ends by `stop`, which ships what is left. */
 export class Replication implements AsyncDisposable {
+  /** Resolves when nothing is left that can be shipped. One failed replica among several does not stop the others. */
+  readonly givenUp: Promise<void>;
   readonly #databases: readonly DatabaseReplicator[];
 
-  private constructor(databases: readonly DatabaseReplicator[]) {
-    this.#databases = databases;
+  private constructor(options: ReplicationOptions) {
+    let giveUp: () => void = () => {};
+    this.givenUp = new Promise((resolve) => {
+      giveUp = resolve;
+    });
+    const onChange = () => {
+      if (this.#databases.every((database) => database.isGivenUp)) giveUp();
+    };
+    const context = { logger: options.logger, newHistory: options.newHistory ?? false, onChange };
+    this.#databases = options.databases.map((database) => new DatabaseReplicator(database, context));
   }
 
   /**
@@ -36,10 +46,8 @@ export class Replication implements AsyncDisposable {
    * mend; rejects, with everything stopped again, when a database or a replica is refused.
    */
   static async start(options: ReplicationOptions): Promise<Replication> {
-    const context = { logger: options.logger, newHistory: options.newHistory ?? false };
-    const replicators = options.databases.map((database) => new DatabaseReplicator(database, context));
-    const replication = new Replication(replicators);
-    const results = await Promise.allSettled(replicators.map((replicator) => replicator.start()));
+    const replication = new Replication(options);
+    const results = await Promise.allSettled(replication.#databases.map((database) => database.start()));
     const failure = results.find((result) => result.status === "rejected")?.reason ?? replication.failure;
     if (failure === undefined) return replication;
     await replication.stop({ signal: AbortSignal.abort() }).catch(() => {});

@@ -14,8 +14,6 @@ import { shellWords } from "../shell-words.ts";
 import { StopSignals } from "../stop-signals.ts";
 import { CONFIG_FLAGS, isUrl, loadConfig, openConfigured, replicaOfUrl } from "../targets.ts";
 
-/** How often a replication that has failed for good is noticed. Milliseconds. */
-const FAILURE_POLL_MS = 1000;
 /** The last sync may take so long. */
 const STOP_DEADLINE_MS = 30_000;
 
@@ -96,14 +94,7 @@ async function run(flags: ParsedArguments): Promise<number> {
 }
 
 async function untilStopped(replication: Replication, signals: StopSignals): Promise<number> {
-  let poll: NodeJS.Timeout | undefined;
-  const failed = new Promise<void>((resolve) => {
-    poll = setInterval(() => {
-      if (replication.failure !== undefined) resolve();
-    }, FAILURE_POLL_MS);
-  });
-  await Promise.race([signals.first, failed]);
-  clearInterval(poll);
+  await Promise.race([signals.first, replication.givenUp]);
   return finish(replication, signals, 0);
 }
 
