@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { repositoryRoot, runLitewake, type RunResult, type TempDir, tempDir } from "@litewake-tooling/testkit";
 import { describe, expect, it } from "vitest";
 
@@ -133,6 +134,43 @@ describe("the configuration", () => {
     const paths = async (...flags: string[]) => JSON.parse((await runLitewake(["databases", "-json", "-config", file, ...flags], { env: named })).stdout);
     expect(await paths()).toEqual({ version: 1, databases: [{ path: "/srv/app.db", replicas: ["file"] }] });
     expect(await paths("--no-expand-env")).toEqual({ version: 1, databases: [{ path: "/srv/$NAME.db", replicas: ["file"] }] });
+  });
+});
+
+describe("of several replicas", () => {
+  const text = (folder: TempDir) =>
+    `dbs:\n  - path: app.db\n    replicas:\n      - url: carrierpigeon://x/y\n      - url: file://${folder.join("replica")}\n`;
+
+  it("one whose backend is missing is named, and the others are used", async () => {
+    using folder = tempDir("cli");
+    using db = new DatabaseSync(folder.join("app.db"));
+    db.exec("pragma journal_mode = wal; create table notes(text)");
+    const options = { env, cwd: folder.path };
+    expect((await runLitewake(["replicate", "-once", "app.db", `file://${folder.join("replica")}`], options)).code).toBe(0);
+    const file = configIn(folder, text(folder));
+    const named = /^litewake: replica carrierpigeon: carrierpigeon:\/\/ is no kind of replica/;
+    const listed = await runLitewake(["snapshots", "-config", file, "app.db"], options);
+    expect(listed).toMatchObject({ code: 0, stderr: expect.stringMatching(named), stdout: expect.stringMatching(/\nfile +[0-9a-f]{16} /) });
+    const restored = await runLitewake(["restore", "-config", file, "-o", "copy.db", "app.db"], options);
+    expect(restored).toMatchObject({ code: 0, stderr: expect.stringMatching(named) });
+    expect(fs.existsSync(folder.join("copy.db"))).toBe(true);
+  });
+});
+
+describe("a replica that cannot be reached", () => {
+  it("is one line with its URL, exit 4", async () => {
+    using folder = tempDir("cli");
+    const root = folder.join("replica");
+    fs.mkdirSync(root, { mode: 0o700 });
+    fs.mkdirSync(`${root}/generations`);
+    fs.chmodSync(folder.path, 0o755);
+    // Where the tests run as root, somebody who may less; else the folder itself is closed.
+    const other = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+    if (process.getuid?.() !== 0) fs.chmodSync(root, 0);
+    const result = await runLitewake(["generations", `file://${root}`], { env, cwd: "/", ...other });
+    fs.chmodSync(root, 0o700);
+    expect(result).toMatchObject({ code: 4, stdout: "" });
+    expect(result.stderr).toBe(`litewake: file://${root}: list generations/: permission denied (EACCES)\n`);
   });
 });
 

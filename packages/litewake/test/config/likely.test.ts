@@ -13,6 +13,7 @@ describe("a likely word", () => {
     ["snapshot-intervl", "snapshot-interval"],
     ["ulr", "url"],
     ["pth", "path"],
+    ["nmae", "name"],
   ])("%s was meant to be %s", (word, meant) => {
     expect(likely(word, keys)).toBe(meant);
   });
@@ -20,6 +21,7 @@ describe("a likely word", () => {
   it("is not guessed when nothing is near", () => {
     expect(likely("compression-level", keys)).toBeUndefined();
     expect(likely("", ["replicate"])).toBeUndefined();
+    expect(likely("nats", ["abs", "gcs"])).toBeUndefined();
     expect(likely("anything", [])).toBeUndefined();
   });
 

@@ -1,5 +1,6 @@
 // What `generations`, `snapshots` and `wal` share: the catalogs of the replicas that one argument means.
 import { type Catalog, LitewakeError, readCatalog } from "@litewake/core";
+import { ReplicaError } from "@litewake/core/backend";
 import { lineOf } from "../exit-code.ts";
 import { note } from "../command.ts";
 import type { FlagSpecs, ParsedArguments } from "../flags.ts";
@@ -31,7 +32,8 @@ export async function listReplicas(flags: ParsedArguments, command: string): Pro
         });
       }
       listed.push({ name, database, catalog });
-    } catch (error) {
+    } catch (caught) {
+      const error = ReplicaError.is(caught) ? unreachable(client.url, caught) : caught;
       failure ??= error;
       if (replicas.length > 1) note(`litewake: replica ${name}: ${lineOf(error)}`);
     } finally {
@@ -40,4 +42,9 @@ export async function listReplicas(flags: ParsedArguments, command: string): Pro
   }
   if (listed.length === 0 && failure !== undefined) throw failure;
   return listed;
+}
+
+/** A backend's own line does not say where. */
+function unreachable(url: string, error: ReplicaError): LitewakeError {
+  return new LitewakeError(error.code === "InvalidConfig" ? "usage" : "unreachable", `${url}: ${error.message}`, { cause: error });
 }
