@@ -64,14 +64,17 @@ export function catalogOf(objects: Iterable<ObjectInfo>, ltx: boolean = false): 
 
 const ltxPrefixes = ["ltx/", ...Array.from({ length: 10 }, (_, level) => `000${level}/`)];
 
-/** Whether a replica holds files of Litestream 0.5, in either of its two layouts. */
+/** Whether a replica holds files of Litestream 0.5, in either of its two layouts. Eleven listings at once. */
 export async function holdsLtx(client: ReplicaClient, options: CallOptions = {}): Promise<boolean> {
-  for (const prefix of ltxPrefixes) {
-    for await (const { key } of client.list(prefix, options)) {
-      if (isLtxKey(key)) return true;
-      // `ltx/` may hold a stray name before the first file; the other prefixes are ours to judge by one key.
-      if (prefix !== "ltx/") break;
-    }
+  const found = await Promise.all(ltxPrefixes.map((prefix) => holdsLtxUnder(client, prefix, options)));
+  return found.includes(true);
+}
+
+async function holdsLtxUnder(client: ReplicaClient, prefix: string, options: CallOptions): Promise<boolean> {
+  for await (const { key } of client.list(prefix, options)) {
+    if (isLtxKey(key)) return true;
+    // `ltx/` may hold a stray name before the first file; the other prefixes are ours to judge by one key.
+    if (prefix !== "ltx/") break;
   }
   return false;
 }

@@ -2,28 +2,66 @@
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
-import type { CheckAnswer } from "./check-worker.ts";
+import type { CheckAnswer, CheckRequest } from "./check-worker.ts";
 import { RestoreRefusal } from "./refusal.ts";
 
 /** `quick` proves the structure of every page, `full` also that indexes and tables agree. */
 export type IntegrityCheck = "none" | "quick" | "full";
 
-/** Runs the check in a thread of its own, so that signals and progress go on. Throws kind `damaged` with what is wrong. */
-export async function checkIntegrity(file: string, check: IntegrityCheck, position: Position, logger: Logger): Promise<void> {
+export interface CheckRun {
+  readonly file: string;
+  readonly check: IntegrityCheck;
+  /** For the refusal. */
+  readonly position: Position;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs the check in a thread of its own, so that signals and progress go on. Throws kind `damaged` with what is wrong.
+ * Rows that break a constraint of their own table are the application's doing, and a module or collation that only the
+ * application has keeps SQLite from looking: both are warnings.
+ */
+export async function checkIntegrity({ file, check, position, logger, signal }: CheckRun): Promise<void> {
   if (check === "none") return;
-  const program = import.meta.url.endsWith(".ts") ? "./check-worker.ts" : "./check-worker.js";
-  const worker = new Worker(new URL(program, import.meta.url), { workerData: { file, pragma: check === "full" ? "integrity_check" : "quick_check" } });
-  const answer = await new Promise<CheckAnswer>((resolve, reject) => {
-    worker.once("message", resolve);
-    worker.once("error", reject);
-  });
-  await worker.terminate();
+  const answer = await ask({ file, check }, signal);
   if (answer.unable !== undefined) {
     logger("warn", "the restored file could not be checked by SQLite", { reason: answer.unable });
     return;
   }
-  const [problem] = answer.problems;
+  const [constraint] = answer.problems.filter(isConstraint);
+  if (constraint !== undefined) {
+    logger("warn", "rows break a constraint of their table, as they did in the original", { first: constraint });
+  }
+  const [problem] = answer.problems.filter((line) => !isConstraint(line));
   if (problem === undefined) return;
   const { generation, index, offset } = position;
   throw new RestoreRefusal("damaged", `SQLite finds the restored database damaged (${problem})`, { generation, index, offset });
+}
+
+// SQLite's texts (pragma.c) for what a row may be while every page is sound.
+function isConstraint(line: string): boolean {
+  return /^(?:CHECK constraint failed in |(?:NULL|NUMERIC|TEXT|non-[A-Z]+) value in )/.test(line);
+}
+
+async function ask(request: CheckRequest, signal: AbortSignal): Promise<CheckAnswer> {
+  signal.throwIfAborted();
+  const program = import.meta.url.endsWith(".ts") ? "./check-worker.ts" : "./check-worker.js";
+  const worker = new Worker(new URL(program, import.meta.url), { workerData: request });
+  let onAbort = () => {};
+  try {
+    return await new Promise((resolve, reject) => {
+      onAbort = () => reject(signal.reason);
+      signal.addEventListener("abort", onAbort, { once: true });
+      worker.once("message", resolve);
+      worker.once("error", reject);
+      worker.once("exit", () => reject(new Error("the integrity check ended without an answer")));
+    });
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    const ended = worker.terminate();
+    // A check under way cannot be interrupted: after an abort nobody waits for SQLite to come back.
+    if (signal.aborted) worker.unref();
+    else await ended;
+  }
 }

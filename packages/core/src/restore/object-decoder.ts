@@ -57,8 +57,17 @@ export class ObjectDecoder implements AsyncDisposable {
 async function* decodeAll(stored: AsyncIterable<Uint8Array>, open: () => Decoding): AsyncGenerator<Uint8Array> {
   const decoding = open();
   try {
-    // Few large pushes: the decoder joins what it is given until a block is whole.
-    for await (const batch of batches(stored)) yield* await decoding.push(batch);
+    // Few large pushes: the decoder joins what it is given until a block is whole. One is under way while its
+    // predecessor's bytes are read.
+    let ahead: Promise<readonly Uint8Array[]> | undefined;
+    for await (const batch of batches(stored)) {
+      const parts = await ahead;
+      ahead = decoding.push(batch);
+      // Looked at when its turn comes; until then a failure is nobody's.
+      ahead.catch(() => {});
+      if (parts !== undefined) yield* parts;
+    }
+    if (ahead !== undefined) yield* await ahead;
     await decoding.end();
   } finally {
     decoding.close();

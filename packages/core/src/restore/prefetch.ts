@@ -23,6 +23,7 @@ export async function* prefetch<T>(
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const items = options.items[Symbol.iterator]();
   const lanes: { item: T; lane: Lane }[] = [];
+  signal.addEventListener("abort", () => pool.changed(), { once: true });
   try {
     for (;;) {
       while (lanes.length < options.parallelism) {
@@ -40,7 +41,6 @@ export async function* prefetch<T>(
     }
   } finally {
     stop.abort();
-    pool.changed();
     await Promise.all(lanes.map(({ lane }) => lane.drop()));
   }
 }

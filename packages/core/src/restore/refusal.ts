@@ -10,7 +10,7 @@ export interface RefusedPlace {
   readonly offset?: number;
 }
 
-/** A point to which a listing shows no hole. */
+/** A point up to which no hole is seen. */
 export interface ProvablePoint {
   readonly generation: Generation;
   readonly index: number;
@@ -23,6 +23,8 @@ export interface ProvablePoint {
 
 /** A restore was refused because of what the replica holds. Tests and callers go by `kind` and `place`. */
 export class RestoreRefusal extends LitewakeError {
+  /** What is wrong, without the place. */
+  readonly what: string;
   readonly place: RefusedPlace;
   readonly provable: ProvablePoint | undefined;
 
@@ -37,6 +39,7 @@ export class RestoreRefusal extends LitewakeError {
       ...(options.cause === undefined ? {} : { cause: options.cause }),
     });
     this.name = "RestoreRefusal";
+    this.what = what;
     this.place = place;
     this.provable = options.provable;
   }
@@ -59,5 +62,5 @@ function describeProvable(point: ProvablePoint): string {
   const flags = point.wholeIndex
     ? `-generation ${point.generation} -index ${formatIndex(point.index)}`
     : `-generation ${point.generation} -timestamp ${point.moment.toISOString()}`;
-  return `newest point that can be proved from the listing: ${place} of ${point.moment.toISOString()}, restored with ${flags}`;
+  return `newest point that can be proved: ${place} of ${point.moment.toISOString()}, restored with ${flags}`;
 }

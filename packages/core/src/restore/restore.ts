@@ -1,37 +1,41 @@
 // Restores a database from a replica: plan, fetch, prove, write each page once, check, and only then give it its name.
-import fs from "node:fs";
-import path from "node:path";
-import type { ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
 import { LitewakeError } from "../errors.ts";
 import { type Logger, silent } from "../logger.ts";
-import { readCatalog } from "../replica/catalog.ts";
 import type { Position } from "../replica/position.ts";
-import { buildOutput, type BuiltOutput } from "./build.ts";
 import { checkIntegrity, type IntegrityCheck } from "./check.ts";
-import { choosePlan, type RestorePlan } from "./plan.ts";
-import type { RestoreProgress } from "./progress.ts";
+import { materialize } from "./materialize.ts";
+import { checkOutput, OutputFile, outputError } from "./output-file.ts";
+import type { RestorePlan } from "./plan.ts";
+import { ProgressMeter, type RestoreProgress } from "./progress.ts";
+import {
+  allFailed,
+  type Candidate,
+  isForNext,
+  planCandidate,
+  rankSources,
+  type ReplicaSource,
+  sourceError,
+  type SourceFailure,
+} from "./source-choice.ts";
 import { checkTarget, type RestoreTarget } from "./target.ts";
 
-export interface ReplicaSource {
-  readonly name: string;
-  readonly client: ReplicaClient;
-}
+export type { ReplicaSource };
 
 export interface RestoreRequest {
   /** Asked all at once; the one with the newest fitting state is restored, the others are there if it fails. */
   readonly replicas: readonly ReplicaSource[];
-  /** Must not exist. */
+  /** Must not exist, nor SQLite's files beside it. Missing folders are made. */
   readonly output: string;
   readonly target?: RestoreTarget;
   /** Objects fetched at the same time; default 8. */
   readonly parallelism?: number;
-  /** Default `quick`; raised to `full` where the ends of the indexes could not be proved. */
+  /** Default `quick`; raised to `full` where the ends of the indexes could not be proved. `none` is left as it is. */
   readonly integrityCheck?: IntegrityCheck;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RestoreProgress) => void;
   readonly logger?: Logger;
-  /** Permission bits of the output; default 0600. */
+  /** Permission bits of the output, subject to the umask; default 0600. */
   readonly mode?: number;
 }
 
@@ -43,6 +47,7 @@ export interface RestoreResult {
   readonly position: Position;
   readonly snapshotIndex: number;
   readonly segments: number;
+  /** Of the restored database. */
   readonly pages: number;
   /** As stored. */
   readonly bytesFetched: number;
@@ -52,6 +57,7 @@ export interface RestoreResult {
   readonly moment: Date;
   /** Whether the end of every index but the last was proved. Litestream's own replicas do not hold that proof. */
   readonly provenEnds: boolean;
+  /** The check that was made. */
   readonly integrityCheck: IntegrityCheck;
 }
 
@@ -61,172 +67,97 @@ export interface ChosenPlan {
   readonly plan: RestorePlan;
 }
 
-interface Candidate extends ChosenPlan {
-  readonly source: ReplicaSource;
-}
-
-interface Failure {
-  readonly source: ReplicaSource;
-  readonly error: unknown;
-}
-
 /** The plan of a restore; fetches a listing of each replica and nothing else. */
-export async function planRestore(request: Pick<RestoreRequest, "replicas" | "target" | "signal">): Promise<ChosenPlan> {
-  const { candidates, failures } = await survey(request);
-  const [best] = candidates;
-  if (best === undefined) throw together(failures);
-  return { replica: best.replica, plan: best.plan };
+export async function planRestore(
+  request: Pick<RestoreRequest, "replicas" | "target" | "signal" | "logger">,
+): Promise<ChosenPlan> {
+  return eachCandidate(request, async (candidate) => ({
+    replica: candidate.source.name,
+    plan: planCandidate(candidate, request.target ?? {}),
+  }));
 }
 
 /**
- * Restores. Throws kind `refused` when the output is there, `no-backup`, `unreachable` or `damaged` as the replicas are;
- * whatever happens, the output is whole or absent.
+ * Restores, or leaves nothing behind. Throws a `LitewakeError`: `refused` when the output is there, `no-backup`,
+ * `unreachable` or `damaged` (a `RestoreRefusal` names the place) as the replicas are, `database` for the disk, `usage`,
+ * `aborted`. Memory is bounded whatever the size; the disk needs room for the output and for the WAL that is applied.
  */
 export async function restore(request: RestoreRequest): Promise<RestoreResult> {
-  const logger = request.logger ?? silent;
-  refuseExisting(request.output);
-  const { candidates, failures } = await survey(request);
-  for (const candidate of candidates) {
-    try {
-      return await restoreFrom(candidate, request);
-    } catch (error) {
-      if (request.signal?.aborted === true) throw new LitewakeError("aborted", "the restore was cancelled", { cause: error });
-      const failure = kindOf(error);
-      if (failure !== "damaged" && failure !== "unreachable") throw error;
-      failures.push({ source: candidate.source, error });
-      logger("warn", "restoring from this replica failed", { replica: candidate.replica, error: messageOf(error) });
-    }
-  }
-  throw together(failures);
-}
-
-async function survey({
-  replicas,
-  target = {},
-  signal,
-}: Pick<RestoreRequest, "replicas" | "target" | "signal">): Promise<{ candidates: Candidate[]; failures: Failure[] }> {
-  checkTarget(target);
-  const failures: Failure[] = [];
-  const found = await Promise.all(
-    replicas.map(async (source): Promise<Candidate | undefined> => {
-      try {
-        const catalog = await readCatalog(source.client, { signal });
-        if (catalog.ltx) {
-          throw new LitewakeError("usage", `${source.client.url} holds Litestream 0.5 LTX files, which Litewake does not read`, {
-            next: "restore it with litestream 0.5",
-          });
-        }
-        return { replica: source.name, source, plan: choosePlan(catalog, target) };
-      } catch (error) {
-        failures.push({ source, error });
-        return undefined;
-      }
-    }),
-  );
-  const candidates = found.filter((candidate) => candidate !== undefined);
-  // The newest state wins; of equal ones the first of the configuration (the sort is stable).
-  candidates.sort((a, b) => b.plan.moment.getTime() - a.plan.moment.getTime());
-  return { candidates, failures };
+  await checkOutput(request.output);
+  return eachCandidate(request, (candidate) => restoreFrom(candidate, request));
 }
 
 async function restoreFrom(candidate: Candidate, request: RestoreRequest): Promise<RestoreResult> {
-  const started = performance.now();
-  const { plan, source } = candidate;
-  const folder = path.dirname(path.resolve(request.output));
-  fs.mkdirSync(folder, { recursive: true });
-  const random = Math.random().toString(36).slice(2, 8);
-  const temporary = `${request.output}.litewake-${process.pid}-${random}.tmp`;
+  const { source } = candidate;
+  const { logger = silent, signal = new AbortController().signal } = request;
+  const startedMs = performance.now();
+  const plan = planCandidate(candidate, request.target ?? {});
+  const progress = new ProgressMeter(plan.bytes, plan.segmentCount, request.onProgress);
+  await using output = await OutputFile.create(request.output, request.mode ?? 0o600);
   try {
-    const built = await buildOutput(source.client, plan, temporary, request);
-    const check = await proveContent(temporary, built, request);
-    request.signal?.throwIfAborted();
-    // Refuses a file that came meanwhile: rename() would replace it.
-    refuseExisting(request.output);
-    fs.renameSync(temporary, request.output);
-    syncFolder(folder);
+    progress.enter("fetch");
+    const parallelism = Math.max(1, request.parallelism ?? 8);
+    const made = await materialize({ client: source.client, plan, output, parallelism, progress, signal });
+    if (made.openFrames > 0) {
+      logger("warn", "the last transaction in the replica has no commit and was left out", { frames: made.openFrames });
+    }
+    const check = checkFor(request.integrityCheck ?? "quick", made.provenEnds);
+    progress.enter("check");
+    await checkIntegrity({ file: output.temporary, check, position: made.position, logger, signal });
+    signal.throwIfAborted();
+    await output.publish();
     return {
-      replica: candidate.replica,
+      replica: source.name,
       replicaUrl: source.client.url,
-      position: built.position,
+      position: made.position,
       snapshotIndex: plan.snapshot.index,
       segments: plan.segmentCount,
-      pages: built.pages,
-      bytesFetched: plan.bytes,
-      bytesWritten: built.bytesWritten,
-      elapsedMs: Math.round(performance.now() - started),
+      pages: made.pages,
+      bytesFetched: progress.bytes,
+      bytesWritten: made.bytesWritten,
+      elapsedMs: Math.round(performance.now() - startedMs),
       moment: plan.moment,
-      provenEnds: built.provenEnds,
+      provenEnds: made.provenEnds,
       integrityCheck: check,
     };
   } catch (error) {
     throw outputError(error, request.output);
-  } finally {
-    fs.rmSync(temporary, { force: true });
   }
 }
 
-async function proveContent(file: string, built: BuiltOutput, request: RestoreRequest): Promise<IntegrityCheck> {
-  const asked = request.integrityCheck ?? "quick";
-  const check = asked === "quick" && !built.provenEnds ? "full" : asked;
-  request.onProgress?.({ ...built.progress, phase: "check" });
-  await checkIntegrity(file, check, built.position, request.logger ?? silent);
-  return check;
+// Bytes cannot show that the tail of an index is missing where the next one does not say so: then SQLite looks closely.
+function checkFor(asked: IntegrityCheck, provenEnds: boolean): IntegrityCheck {
+  return asked === "quick" && !provenEnds ? "full" : asked;
 }
 
-function refuseExisting(output: string): void {
-  if (fs.existsSync(output)) {
-    throw new LitewakeError("refused", `${output} exists already`, { next: "restore to another path, or move it away first" });
-  }
-  const stale = ["-wal", "-shm", "-journal"].map((suffix) => `${output}${suffix}`).find((file) => fs.existsSync(file));
-  if (stale !== undefined) {
-    throw new LitewakeError("refused", `${stale} is left from another database and would be taken for this one's`, {
-      next: "move it away first",
-    });
-  }
-}
-
-function syncFolder(folder: string): void {
-  const descriptor = fs.openSync(folder, "r");
+/** Tries the replicas from the newest fitting state on, and says which one could not serve. */
+async function eachCandidate<T>(
+  { replicas, target = {}, logger = silent, signal }: Pick<RestoreRequest, "replicas" | "target" | "logger" | "signal">,
+  attempt: (candidate: Candidate) => Promise<T>,
+): Promise<T> {
+  checkTarget(target);
   try {
-    fs.fsyncSync(descriptor);
-  } catch {
-    // Some network file systems cannot sync a folder; the file itself is synced.
-  } finally {
-    fs.closeSync(descriptor);
+    const { candidates, failures } = await rankSources(replicas, target, { signal, logger });
+    const failed: SourceFailure[] = [];
+    const note = (failure: SourceFailure): void => {
+      failed.push(failure);
+      const { source, error } = failure;
+      if (replicas.length > 1) logger("warn", "restoring from this replica failed", { replica: source.name, error: error.message });
+    };
+    for (const failure of failures) note(failure);
+    for (const candidate of candidates) {
+      try {
+        return await attempt(candidate);
+      } catch (thrown) {
+        if (signal?.aborted === true) throw thrown;
+        const error = ReplicaError.is(thrown) ? sourceError(thrown, candidate.source) : thrown;
+        if (!(error instanceof LitewakeError) || !isForNext(error)) throw error;
+        note({ source: candidate.source, error });
+      }
+    }
+    throw allFailed(failed);
+  } catch (error) {
+    if (signal?.aborted !== true) throw error;
+    throw new LitewakeError("aborted", "the restore was cancelled", { cause: error });
   }
-}
-
-function outputError(error: unknown, output: string): unknown {
-  if (!(error instanceof Error) || !("code" in error) || "operation" in error || error instanceof LitewakeError) return error;
-  const text: Record<string, string> = { ENOSPC: "there is no room for it", EACCES: "permission denied", EROFS: "the file system is read-only" };
-  const why = text[String(error.code)];
-  return why === undefined ? error : new LitewakeError("database", `${output} cannot be written: ${why}`, { cause: error });
-}
-
-function kindOf(error: unknown): string | undefined {
-  if (error instanceof LitewakeError) return error.kind;
-  if (ReplicaError.is(error)) return error.code === "NotFound" ? "damaged" : "unreachable";
-  return undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** One error for all that failed: damage outweighs silence, and "no backup" is said only when every replica answered. */
-function together(failures: readonly Failure[]): unknown {
-  const rank = ["usage", "refused", "damaged", "unreachable", "no-backup"];
-  const worst = [...failures].sort((a, b) => rank.indexOf(kindOf(a.error) ?? "") - rank.indexOf(kindOf(b.error) ?? ""))[0];
-  if (worst === undefined) return new LitewakeError("usage", "there is no replica to restore from");
-  const kind = kindOf(worst.error);
-  if (failures.length === 1 || kind === undefined) return asLitewake(worst);
-  const all = failures.map(({ source, error }) => `${source.name}: ${messageOf(error)}`).join("; ");
-  return new LitewakeError((asLitewake(worst) as LitewakeError).kind, `no replica could be restored: ${all}`, { cause: worst.error });
-}
-
-function asLitewake({ source, error }: Failure): unknown {
-  if (!ReplicaError.is(error)) return error;
-  if (error.code === "InvalidConfig") return error;
-  const kind = error.code === "NotFound" ? "damaged" : "unreachable";
-  return new LitewakeError(kind, `${source.client.url}: ${error.message}`, { cause: error });
 }

@@ -21,7 +21,7 @@ export interface ProvenFrames {
 /** What is known of the segments once all were pushed. */
 export interface WalEnd {
   readonly index: number;
-  /** One past the last byte. */
+  /** One past the last commit. */
   readonly offset: number;
   /** Frames after the last commit, which the restore leaves out: a transaction whose commit was not shipped. */
   readonly openFrames: number;
@@ -93,7 +93,7 @@ export class WalVerifier {
   finish(): WalEnd {
     const end = {
       index: this.#index,
-      offset: this.#offset,
+      offset: this.#offset - this.#openFrames * (this.#chain?.frameBytes ?? 0),
       openFrames: this.#openFrames,
       provenEnds: this.#provenEnds,
       pageSize: this.#pageSize,

@@ -98,6 +98,14 @@ async function stored(key: string): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
+function sameContent(a: Uint8Array, b: Uint8Array): boolean {
+  try {
+    return Buffer.compare(decompressAll(a), decompressAll(b)) === 0;
+  } catch {
+    return false;
+  }
+}
+
 it("a whole replica comes back byte for byte, with the ends of its indexes proved", async () => {
   const result = await run();
   expect(Buffer.compare(fs.readFileSync(output()), whole.final)).toBe(0);
@@ -161,16 +169,21 @@ describe("refused, with its place:", () => {
   });
 
   it("a flipped bit at any of many places, in a segment or the snapshot", async () => {
+    let refused = 0;
     for (const key of [segment(0).key, segment(4).key, segment(8).key, snapshotKey(generation, 0)]) {
       const bytes = await stored(key);
       for (let at = 0; at < bytes.byteLength; at += Math.max(1, Math.floor(bytes.byteLength / 12))) {
         const damaged = Buffer.from(bytes);
         damaged[at] = (damaged[at] ?? 0) ^ (1 << (at % 8));
         await whole.client.put(key, damaged);
+        // A match that copies the same bytes from elsewhere is another way to store the same content, and no damage.
+        if (sameContent(damaged, bytes)) continue;
         await refusal();
+        refused++;
       }
       await whole.client.put(key, bytes);
     }
+    expect(refused).toBeGreaterThan(40);
   });
 
   it("two segments swapped", async () => {
