@@ -5,7 +5,7 @@ import { file, fileOptions } from "@litewake/file";
 
 const env = { HOME: "/home/me" };
 const root = (url: string | undefined, settings: Record<string, string | number> = {}): string =>
-  fileOptions({ url, settings, env }, "/work").root;
+  fileOptions({ url, settings, env }, "/srv").root;
 
 describe("a file:// URL", () => {
   it.each([
@@ -39,11 +39,11 @@ describe("a file:// URL", () => {
 describe("a path setting", () => {
   it.each([
     ["/var/backup", "/var/backup"],
-    ["backup/db", "/work/backup/db"],
-    ["./backup/../b", "/work/b"],
+    ["backup/db", "/srv/backup/db"],
+    ["./backup/../b", "/srv/b"],
     ["~", "/home/me"],
     ["~/b", "/home/me/b"],
-    ["~you/b", "/work/~you/b"],
+    ["~you/b", "/srv/~you/b"],
     ["/sp ace/b\u00e4r/%20", "/sp ace/b\u00e4r/%20"],
   ])("%s is the folder %s", (path, folder) => {
     expect(root(undefined, { path })).toBe(folder);
