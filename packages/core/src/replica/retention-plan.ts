@@ -1,6 +1,6 @@
 // What may be deleted from a replica so that every instant of the retention window stays restorable. Pure.
 import type { Catalog, GenerationRecord, SnapshotRecord } from "./catalog.ts";
-import { segmentKey, snapshotKey } from "./layout.ts";
+import { snapshotKey } from "./layout.ts";
 import type { Generation } from "./position.ts";
 
 export interface RetentionRules {
@@ -10,6 +10,10 @@ export interface RetentionRules {
   readonly nowMs: number;
   /** The generation that is written to. */
   readonly current: Generation;
+  /** Indexes that stay restorable whole, however old. */
+  readonly pins?: readonly { readonly generation: Generation; readonly index: number }[];
+  /** Generations of which nothing is wanted once they ended before the window. Heeded while `current` has a snapshot. */
+  readonly dropped?: ReadonlySet<Generation>;
 }
 
 /**
@@ -22,33 +26,41 @@ export type DeletionBatches = readonly (readonly string[])[];
 /**
  * Decides by each generation's base: its newest snapshot at or before the start of the window. It and everything after it
  * are kept. Of a generation that ended before the window, other than the current one, the last restorable state is kept:
- * whether it is still wanted, only a person can tell.
+ * whether it is still wanted, only a person can tell. Where the listing shows a hole after the base, nothing of that
+ * generation is deleted: an older snapshot may be what a person will want to go back to.
  */
 export function planRetention(catalog: Catalog, rules: RetentionRules): DeletionBatches {
-  const startMs = rules.nowMs - rules.retentionMs;
   const snapshots: string[] = [];
   const later: string[] = [];
   const first: string[] = [];
+  const isAlive = catalog.generations.some((record) => record.generation === rules.current && record.snapshots.length > 0);
   for (const record of catalog.generations) {
-    if (record.ambiguous !== undefined) continue;
-    const keptFrom = firstKeptIndex(record, startMs, record.generation === rules.current);
-    for (const snapshot of record.snapshots) {
-      if (snapshot.index < keptFrom) snapshots.push(snapshotKey(record.generation, snapshot.index));
+    const keptFrom = firstKeptIndex(record, rules, isAlive);
+    if (keptFrom === 0) continue;
+    const pinned = pinnedRanges(record, rules);
+    const isKept = (index: number): boolean =>
+      index >= keptFrom || pinned.some(({ from, to }) => index >= from && index <= to);
+    for (const { index } of record.snapshots) {
+      if (!isKept(index)) snapshots.push(snapshotKey(record.generation, index));
     }
-    for (const { index, offset } of record.segments) {
-      if (index < keptFrom) (offset === 0 ? first : later).push(segmentKey(record.generation, index, offset));
+    const { segments } = record;
+    for (let at = 0; at < segments.length; at++) {
+      if (!isKept(segments.indexAt(at))) (segments.offsetAt(at) === 0 ? first : later).push(segments.keyAt(at));
     }
   }
   return [snapshots, later, first].filter((batch) => batch.length > 0);
 }
 
-/** Indexes below this one are not needed. */
-function firstKeptIndex(record: GenerationRecord, startMs: number, current: boolean): number {
-  const ended = !current && record.updatedAt.getTime() < startMs;
+/** Indexes below this one are not needed, but for pins. */
+function firstKeptIndex(record: GenerationRecord, rules: RetentionRules, isAlive: boolean): number {
+  if (record.ambiguous !== undefined) return 0;
+  const startMs = rules.nowMs - rules.retentionMs;
+  const ended = record.generation !== rules.current && record.updatedAt.getTime() < startMs;
+  if (ended && isAlive && rules.dropped?.has(record.generation) === true) return Number.POSITIVE_INFINITY;
   // WAL that no snapshot goes before cannot be restored; while it is young, its snapshot may still be on the way.
   if (record.snapshots.length === 0) return ended ? Number.POSITIVE_INFINITY : 0;
   const base = newest(record.snapshots, ended ? Number.POSITIVE_INFINITY : startMs);
-  return base?.index ?? 0;
+  return base !== undefined && isWholeFrom(record, base.index) ? base.index : 0;
 }
 
 function newest(snapshots: readonly SnapshotRecord[], untilMs: number): SnapshotRecord | undefined {
@@ -58,4 +70,24 @@ function newest(snapshots: readonly SnapshotRecord[], untilMs: number): Snapshot
     if (best === undefined || snapshot.modifiedAt >= best.modifiedAt) best = snapshot;
   }
   return best;
+}
+
+// As far as a listing shows: no index number left out, each with its first segment.
+function isWholeFrom({ segments }: GenerationRecord, from: number): boolean {
+  let index = from - 1;
+  for (let at = segments.firstFrom(from); at < segments.length; at++) {
+    if (segments.indexAt(at) === index) continue;
+    index++;
+    if (segments.indexAt(at) !== index || segments.offsetAt(at) !== 0) return false;
+  }
+  return true;
+}
+
+// A pin needs the snapshot that `-index` chooses for it, the highest at or below it, and all WAL between.
+function pinnedRanges({ generation, snapshots }: GenerationRecord, { pins = [] }: RetentionRules): { from: number; to: number }[] {
+  return pins.flatMap((pin) => {
+    if (pin.generation !== generation) return [];
+    const base = snapshots.findLast((snapshot) => snapshot.index <= pin.index);
+    return base === undefined ? [] : [{ from: base.index, to: pin.index }];
+  });
 }

@@ -2,7 +2,7 @@
 import type { ReplicaClient } from "../backend/client.ts";
 import { type Catalog, readCatalog } from "./catalog.ts";
 import type { Generation } from "./position.ts";
-import { planRetention } from "./retention-plan.ts";
+import { planRetention, type RetentionRules } from "./retention-plan.ts";
 
 export interface RetentionOptions {
   /** Every instant of so long a window stays restorable. Milliseconds. */
@@ -11,7 +11,7 @@ export interface RetentionOptions {
   readonly graceMs?: number;
 }
 
-export interface RetentionRun {
+export interface RetentionRun extends Pick<RetentionRules, "pins" | "dropped"> {
   readonly current: Generation;
   readonly signal?: AbortSignal;
   /** Marks and counts, deletes nothing. */
@@ -26,6 +26,7 @@ export interface RetentionResult {
 
 const DEFAULT_GRACE_MS = 3_600_000;
 
+/** The retention of one replica. What is marked is known to this object only: after a restart the grace begins anew. */
 export class Retention {
   readonly #client: ReplicaClient;
   readonly #retentionMs: number;
@@ -40,11 +41,11 @@ export class Retention {
   }
 
   /** One listing; then the deletions that are due. */
-  async run({ current, signal, dryRun }: RetentionRun): Promise<RetentionResult> {
+  async run({ current, signal, dryRun, ...wanted }: RetentionRun): Promise<RetentionResult> {
     const catalog = await readCatalog(this.#client, { signal });
     const nowMs = storeTime(catalog);
     if (nowMs === undefined) return { deleted: 0, pending: 0 };
-    const batches = planRetention(catalog, { retentionMs: this.#retentionMs, nowMs, current });
+    const batches = planRetention(catalog, { retentionMs: this.#retentionMs, nowMs, current, ...wanted });
     const marked = new Map<string, number>();
     for (const key of batches.flat()) marked.set(key, this.#marked.get(key) ?? nowMs);
     this.#marked = marked;

@@ -145,6 +145,52 @@ describe("a retention plan", () => {
   });
 });
 
+describe("beside the rules", () => {
+  const [older, current] = generations;
+  if (older === undefined || current === undefined) throw new Error("two generations are needed");
+  const at = (minutes: number) => new Date(minutes * MINUTE);
+  const rules = { retentionMs: 60 * MINUTE, nowMs: at(10_000).getTime(), current };
+  const object = (key: string, minutes: number) => ({ key, size: 1, modifiedAt: at(minutes) });
+  const history = (generation: Generation, from: number) => [
+    object(snapshotKey(generation, 0), from),
+    object(segmentKey(generation, 0, 0), from + 1),
+    object(segmentKey(generation, 1, 0), from + 2),
+    object(segmentKey(generation, 2, 0), from + 3),
+    object(snapshotKey(generation, 2), from + 4),
+    object(segmentKey(generation, 3, 0), from + 5),
+    object(snapshotKey(generation, 3), from + 6),
+  ];
+
+  it("a pinned index stays restorable, and only what it needs stays", () => {
+    const objects = history(current, 0);
+    const gone = new Set(planRetention(catalogOf(objects), { ...rules, pins: [{ generation: current, index: 1 }] }).flat());
+    expect([...gone].toSorted()).toEqual([snapshotKey(current, 2), segmentKey(current, 2, 0)]);
+    const left = catalogOf(objects.filter(({ key }) => !gone.has(key)));
+    const target = { generation: current, index: 1 };
+    expect(choosePlan(left, target).last).toEqual(choosePlan(catalogOf(objects), target).last);
+    expect(choosePlan(left).last).toEqual({ index: 3, offset: 0 });
+  });
+
+  it("nothing is deleted of a generation with a hole after its base", () => {
+    const objects = [...history(current, 0), object(segmentKey(current, 5, 0), 7)];
+    expect(planRetention(catalogOf(objects), rules)).toEqual([]);
+  });
+
+  it("a generation that is given up goes whole, once the current one can be restored", () => {
+    const dropped = new Set([older]);
+    const old = history(older, 0);
+    expect(planRetention(catalogOf(old), { ...rules, dropped }).flat()).not.toContain(snapshotKey(older, 3));
+    const both = catalogOf([...old, object(snapshotKey(current, 0), 9_999)]);
+    expect(planRetention(both, { ...rules, dropped }).flat().toSorted()).toEqual(old.map(({ key }) => key).toSorted());
+  });
+
+  it("a name of more digits than ours is deleted as it is written", () => {
+    const wide = `generations/${current}/wal/00000000_0000000000001038.wal.lz4`;
+    const objects = [...history(current, 0), object(wide, 1)];
+    expect(planRetention(catalogOf(objects), rules).flat()).toContain(wide);
+  });
+});
+
 describe("a retention run", () => {
   it("marks first and deletes a grace period later, and nothing on a dry run", async () => {
     const [current] = generations;
