@@ -1,4 +1,4 @@
-// What a restore would fetch, decided from a listing alone: holes refused, numbers ordered as numbers, targets as Litestream has them.
+// The plan of a restore, from listings alone: what is chosen, where it ends, and what is refused before a byte is fetched.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ObjectInfo } from "../../src/backend/client.ts";
@@ -6,127 +6,236 @@ import { catalogOf } from "../../src/replica/catalog.ts";
 import { segmentKey, snapshotKey } from "../../src/replica/layout.ts";
 import type { Generation } from "../../src/replica/position.ts";
 import { choosePlan, type RestorePlan } from "../../src/restore/plan.ts";
+import { RestoreRefusal } from "../../src/restore/refusal.ts";
+import type { RestoreTarget } from "../../src/restore/target.ts";
 
-const generation = "fd6faaf1f3752b45" as Generation;
-const other = "0123456789abcdef" as Generation;
-const at = (second: number) => new Date(1_700_000_000_000 + second * 1000);
-const object = (key: string, second: number): ObjectInfo => ({ key, size: 10, modifiedAt: at(second) });
+const [a, b] = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"] as [Generation, Generation];
+const time = (s: number) => new Date(1_700_000_000_000 + s * 1000);
+const snap = (generation: Generation, index: number, s: number): ObjectInfo => ({ key: snapshotKey(generation, index), size: 100, modifiedAt: time(s) });
+const seg = (generation: Generation, index: number, offset: number, s: number): ObjectInfo => ({
+  key: segmentKey(generation, index, offset),
+  size: 10,
+  modifiedAt: time(s),
+});
 
-/** Indexes 0 to n−1 with the given numbers of segments, one object a second, a snapshot first. */
-function replica(segments: readonly number[], snapshots: readonly number[] = []): ObjectInfo[] {
-  let second = 0;
-  const objects = [object(snapshotKey(generation, 0), second)];
-  segments.forEach((count, index) => {
-    for (let part = 0; part < count; part++) objects.push(object(segmentKey(generation, index, part * 4152), ++second));
-    if (snapshots.includes(index)) objects.push(object(snapshotKey(generation, index), ++second));
-  });
-  return objects;
+const plan = (objects: readonly ObjectInfo[], target: RestoreTarget = {}) => choosePlan(catalogOf(objects), target);
+const keys = ({ snapshot, segments: { table, first, end } }: RestorePlan) => [
+  snapshot.key,
+  ...Array.from({ length: end - first }, (_, n) => table.keyAt(first + n)),
+];
+
+function refused(objects: readonly ObjectInfo[], target: RestoreTarget = {}): { kind?: string; message: string; place?: object; provable?: object | undefined } {
+  try {
+    plan(objects, target);
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error("it was planned");
 }
 
-const places = ({ segments: { table, first, end } }: RestorePlan) =>
-  Array.from({ length: end - first }, (_, i) => [table.indexAt(first + i), table.offsetAt(first + i)]);
+/** Two snapshots, two indexes between and after them. */
+const history = [snap(a, 0, 0), seg(a, 0, 0, 1), seg(a, 0, 4152, 2), seg(a, 1, 0, 3), seg(a, 1, 4152, 4), snap(a, 1, 5), seg(a, 1, 8272, 6), seg(a, 2, 0, 7)];
 
-describe("a plan", () => {
-  it("takes segments in the order of their numbers, also where names are of different widths", () => {
-    const big = `generations/${generation}/wal/00000000_100000020.wal.lz4`;
-    const objects = [
-      object(snapshotKey(generation, 0), 0),
-      object(big, 3),
-      object(segmentKey(generation, 0, 0xffff_f000), 2),
-      object(segmentKey(generation, 0, 0), 1),
-    ];
-    expect(places(choosePlan(catalogOf(objects)))).toEqual([
-      [0, 0],
-      [0, 0xffff_f000],
-      [0, 0x1_0000_0020],
-    ]);
+describe("the newest state", () => {
+  it("starts from the newest snapshot and the first segment of its index", () => {
+    const found = plan(history);
+    expect(keys(found)).toEqual([snapshotKey(a, 1), segmentKey(a, 1, 0), segmentKey(a, 1, 4152), segmentKey(a, 1, 8272), segmentKey(a, 2, 0)]);
+    expect(found).toMatchObject({ bytes: 140, moment: time(7), last: { index: 2, offset: 0 }, segmentCount: 4 });
   });
 
-  it("does not depend on the order of the listing", () => {
-    const objects = replica([3, 2, 4], [1]);
-    const expected = places(choosePlan(catalogOf(objects)));
-    fc.assert(
-      fc.property(fc.shuffledSubarray(objects, { minLength: objects.length }), (shuffled) => {
-        expect(places(choosePlan(catalogOf(shuffled)))).toEqual(expected);
-      }),
-    );
+  it("is that of the generation written to last; of equal ones the first by name", () => {
+    expect(plan([snap(a, 0, 0), seg(a, 0, 0, 9), snap(b, 0, 5)]).generation).toBe(a);
+    expect(plan([snap(b, 0, 5), snap(a, 0, 5)]).generation).toBe(a);
   });
 
-  it("begins at the newest snapshot and reaches the newest segment", () => {
-    const plan = choosePlan(catalogOf(replica([2, 2, 2], [1])));
-    expect(plan.snapshot.index).toBe(1);
-    expect(plan.last).toEqual({ index: 2, offset: 4152 });
-    expect(plan.bytes).toBe(50);
+  it("is never that of a generation without a snapshot", () => {
+    expect(plan([snap(a, 0, 0), seg(b, 0, 0, 9)]).generation).toBe(a);
+    expect(refused([seg(b, 3, 0, 9)])).toMatchObject({ kind: "damaged", place: { generation: b, index: 3 } });
   });
 
-  it("with any one segment gone is refused at its place, or ends before it", () => {
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }), fc.nat(), (counts, draw) => {
-        const objects = replica(counts);
-        const segments = objects.slice(1);
-        const gone = segments[draw % segments.length];
-        if (gone === undefined) return;
-        const left = objects.filter((candidate) => candidate !== gone);
-        const [index, offset] = [Number.parseInt(gone.key.slice(-25, -17), 16), Number.parseInt(gone.key.slice(-16, -8), 16)];
-        let reached: number[][] | undefined;
-        let message = "";
-        try {
-          reached = places(choosePlan(catalogOf(left)));
-        } catch (error) {
-          message = String(error);
-        }
-        // The first segment of an index that others follow is missed in the listing. A later one is found by its bytes.
-        const last = segments.at(-1) === gone || (offset === 0 && counts[index] === 1 && index === counts.length - 1);
-        if (offset === 0 && !last) expect(message).toContain(`index=${index.toString(16).padStart(8, "0")}`);
-        else expect(reached).not.toContainEqual([index, offset]);
-      }),
-    );
+  it("of equally old snapshots starts from the lowest", () => {
+    expect(plan([snap(a, 0, 1), seg(a, 0, 0, 1), snap(a, 1, 1), seg(a, 1, 0, 1)]).snapshot.index).toBe(0);
   });
 
-  it("ignores what lies below its snapshot, orphans too", () => {
-    const objects = replica([2, 2, 2], [1]).filter(({ key }) => key !== segmentKey(generation, 0, 0));
-    expect(choosePlan(catalogOf(objects)).snapshot.index).toBe(1);
+  it("is not blocked by what an interrupted deletion left below the snapshot", () => {
+    expect(plan([seg(a, 0, 4152, 0), seg(a, 2, 8272, 0), snap(a, 5, 1), seg(a, 5, 0, 2)]).last).toEqual({ index: 5, offset: 0 });
+  });
+
+  it("is the snapshot alone where nothing follows it", () => {
+    expect(plan([snap(a, 4, 1)])).toMatchObject({ segmentCount: 0, last: { index: 4, offset: 0 }, moment: time(1) });
+    expect(plan([seg(a, 3, 0, 0), snap(a, 4, 1)]).segmentCount).toBe(0);
   });
 });
 
-describe("a target", () => {
-  const objects = replica([3, 3], [1]);
-
-  it("by time stops before the first younger segment, from the newest snapshot that is old enough", () => {
-    const plan = choosePlan(catalogOf(objects), { timestamp: at(5) });
-    expect(plan.snapshot.index).toBe(0);
-    expect(plan.last).toEqual({ index: 1, offset: 4152 });
+describe("a timestamp", () => {
+  it("ends the plan at the first younger segment", () => {
+    expect(keys(plan(history, { timestamp: time(4) }))).toEqual([snapshotKey(a, 0), ...[[0, 0], [0, 4152], [1, 0], [1, 4152]].map(([i = 0, o = 0]) => segmentKey(a, i, o))]);
+    // A stop, not a skip: what lies behind a younger segment does not count, though it is old enough.
+    expect(plan([snap(a, 0, 0), seg(a, 0, 0, 1), seg(a, 0, 4152, 9), seg(a, 0, 8272, 2)], { timestamp: time(3) }).last).toEqual({ index: 0, offset: 0 });
   });
 
-  it("by index takes the whole of it", () => {
-    expect(choosePlan(catalogOf(objects), { index: 0 }).last).toEqual({ index: 0, offset: 8304 });
+  it("that is an object's own includes it", () => {
+    expect(plan(history, { timestamp: time(6) })).toMatchObject({ snapshot: { index: 1 }, last: { index: 1, offset: 8272 } });
+  });
+
+  it("chooses among the generations that cover it", () => {
+    const two = [...history, snap(b, 0, 20), seg(b, 0, 0, 30)];
+    expect(plan(two, { timestamp: time(6) }).generation).toBe(a);
+    expect(plan(two, { timestamp: time(25) }).generation).toBe(b);
   });
 
   it.each([
-    ["a time before the first snapshot", { timestamp: at(-5) }, /no-backup|usage/],
-    ["a time after the last object", { timestamp: at(1000) }, /no-backup|usage/],
-    ["an index that is not there", { index: 9 }, /no-backup|usage/],
-    ["a generation that is not there", { generation: other }, /no-backup/],
-    ["an index and a time at once", { index: 0, timestamp: at(3) }, /usage/],
-  ])("that is %s is refused in one clear line", (_what, target, kind) => {
-    let error: unknown;
-    try {
-      choosePlan(catalogOf(objects), target);
-    } catch (caught) {
-      error = caught;
-    }
-    expect(error).toMatchObject({ kind: expect.stringMatching(kind), message: expect.not.stringContaining("\n") });
+    [-1, /before the oldest snapshot/],
+    [8, /after the newest object/],
+  ])("outside of the window (%i s) is refused with the window", (seconds, where) => {
+    const error = refused(history, { timestamp: time(seconds) });
+    expect(error).toMatchObject({ kind: "no-backup" });
+    expect(error.message).toMatch(where);
+    expect(error.message).toContain(`${time(0).toISOString()} to ${time(7).toISOString()}`);
   });
 
-  it("chooses the generation that was written to last, never one without a snapshot", () => {
-    const younger = [object(snapshotKey(other, 0), 50), object(segmentKey(other, 0, 0), 51)];
-    expect(choosePlan(catalogOf([...objects, ...younger])).generation).toBe(other);
-    expect(choosePlan(catalogOf([...objects, ...younger.slice(1)])).generation).toBe(generation);
+  it("between two generations is refused with both", () => {
+    const error = refused([...history, snap(b, 0, 20)], { timestamp: time(10) });
+    expect(error.message).toMatch(/between two generations.*aaaaaaaa.*bbbbbbbb/s);
+  });
+
+  it("together with an index is a wrong request", () => {
+    expect(refused(history, { timestamp: time(4), index: 1 })).toMatchObject({ kind: "usage" });
+    expect(refused(history, { timestamp: new Date(Number.NaN) })).toMatchObject({ kind: "usage" });
   });
 });
 
-it("two names for one place are damage: nobody can tell which is right", () => {
-  const objects = [...replica([2]), object(`generations/${generation}/wal/00000000_0000001038.wal.lz4`, 9)];
-  expect(catalogOf(objects).generations[0]?.ambiguous).toEqual({ index: 0, offset: 4152 });
-  expect(() => choosePlan(catalogOf(objects))).toThrow(/index=00000000/);
+describe("an index", () => {
+  it("is included whole, from the highest snapshot at or below it", () => {
+    expect(plan(history, { index: 1 })).toMatchObject({ snapshot: { index: 1 }, last: { index: 1, offset: 8272 } });
+    expect(plan(history, { index: 0 })).toMatchObject({ snapshot: { index: 0 }, last: { index: 0, offset: 4152 } });
+  });
+
+  it.each([3, 0x7fffffff])("above the highest (%i) is refused", (index) => {
+    expect(refused(history, { index })).toMatchObject({ kind: "usage", place: { index } });
+  });
+
+  it("below the first snapshot is refused", () => {
+    expect(refused([snap(a, 4, 0), seg(a, 4, 0, 1)], { index: 3 })).toMatchObject({ kind: "usage" });
+  });
+
+  it("of which nothing is there, though something is beyond, is a hole", () => {
+    const holed = [snap(a, 0, 0), seg(a, 0, 0, 1), seg(a, 3, 0, 2)];
+    expect(refused(holed, { index: 2 })).toMatchObject({ kind: "damaged", place: { index: 1, offset: 0 } });
+    expect(refused([snap(a, 0, 0), seg(a, 1, 0, 2)], { index: 0 })).toMatchObject({ kind: "damaged", place: { index: 0 } });
+    expect(plan(holed, { index: 0 }).last).toEqual({ index: 0, offset: 0 });
+  });
+});
+
+describe("nothing that fits", () => {
+  it("is no backup, LTX, or an unknown generation", () => {
+    expect(refused([])).toMatchObject({ kind: "no-backup" });
+    expect(refused(history, { generation: b })).toMatchObject({ kind: "no-backup" });
+    expect(refused(history, { generation: b }).message).toContain(a);
+    expect(() => choosePlan(catalogOf([], true))).toThrow(/LTX.*litestream 0\.5/s);
+  });
+});
+
+describe("a hole in the listing", () => {
+  it("is refused with its place and the newest point before it, though another snapshot would do", () => {
+    const holed = history.filter(({ key }) => key !== segmentKey(a, 2, 0)).concat(seg(a, 2, 4152, 8));
+    expect(refused(holed)).toMatchObject({
+      kind: "damaged",
+      place: { generation: a, index: 2, offset: 0 },
+      provable: { index: 1, offset: 8272, wholeIndex: true },
+    });
+  });
+
+  it("in the snapshot's own index points to what an older snapshot reaches", () => {
+    const holed = history.filter(({ key }) => key !== segmentKey(a, 1, 0));
+    expect(refused(holed)).toMatchObject({ place: { index: 1, offset: 0 }, provable: { index: 0, offset: 4152 } });
+  });
+
+  it("names a point that can be restored as the message says", () => {
+    const objects = fc.array(fc.boolean(), { minLength: 8, maxLength: 8 });
+    fc.assert(
+      fc.property(objects, (kept) => {
+        const left = history.filter((_, n) => kept[n] === true);
+        try {
+          plan(left);
+        } catch (error) {
+          if (!(error instanceof RestoreRefusal) || error.provable === undefined) return;
+          const { generation, index, offset, moment, wholeIndex } = error.provable;
+          const again = plan(left, wholeIndex ? { generation, index } : { generation, timestamp: moment });
+          expect(again.last).toEqual({ index, offset });
+        }
+      }),
+    );
+  });
+});
+
+/** A replica as writers make it, dates rising along the places; then some objects are lost. */
+const replica = fc
+  .record({
+    indexes: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 6 }),
+    snapshots: fc.array(fc.nat(5), { maxLength: 3 }),
+    // Seconds between two objects: 0 is S3's resolution at work.
+    steps: fc.array(fc.nat(2), { minLength: 40, maxLength: 40 }),
+  })
+  .map(({ indexes, snapshots, steps }) => {
+    let now = 0;
+    let step = 0;
+    const tick = () => (now += steps[step++ % steps.length] ?? 0);
+    const objects = [snap(a, 0, now)];
+    indexes.forEach((count, index) => {
+      for (let n = 0; n < count; n++) objects.push(seg(a, index, n * 4152, tick()));
+      if (index > 0 && snapshots.includes(index)) objects.push(snap(a, index, tick()));
+    });
+    return objects;
+  });
+
+it("every plan is one unbroken run from its snapshot's index at 0, for each moment and index", () => {
+  fc.assert(
+    fc.property(replica, fc.nat(60), fc.nat(6), (objects, second, index) => {
+      for (const target of [{}, { timestamp: time(second) }, { index }]) {
+        let found: RestorePlan;
+        try {
+          found = plan(objects, target);
+        } catch (error) {
+          // A whole replica is refused outside of its window only.
+          expect(error).toMatchObject({ kind: expect.stringMatching(/^(no-backup|usage)$/) });
+          continue;
+        }
+        const { table, first, end } = found.segments;
+        let expected = { index: found.snapshot.index, offset: 0 };
+        for (let at = first; at < end; at++) {
+          const here = { index: table.indexAt(at), offset: table.offsetAt(at) };
+          if (here.index === expected.index + 1) expected = { index: here.index, offset: 0 };
+          expect(here).toEqual(expected);
+          expected = { index: here.index, offset: here.offset + 4152 };
+          if ("timestamp" in target) expect(table.modifiedMsAt(at)).toBeLessThanOrEqual(time(second).getTime());
+          if ("index" in target) expect(here.index).toBeLessThanOrEqual(index);
+        }
+      }
+    }),
+  );
+});
+
+it("the listing's order and equal dates do not change a plan", () => {
+  fc.assert(
+    fc.property(replica, fc.infiniteStream(fc.nat()), (objects, numbers) => {
+      const shuffled = objects.map((one) => ({ one, by: numbers.next().value ?? 0 })).toSorted((x, y) => x.by - y.by).map(({ one }) => one);
+      expect(keys(plan(shuffled))).toEqual(keys(plan(objects)));
+    }),
+  );
+});
+
+it("a lost first segment or index after the snapshot is always refused with its place", () => {
+  fc.assert(
+    fc.property(replica, fc.nat(), (objects, pick) => {
+      const base = plan(objects).snapshot.index;
+      const starts = objects.filter(({ key }) => key.includes("_00000000.wal"));
+      const later = starts.slice(base).slice(0, -1);
+      const lost = later[pick % Math.max(1, later.length)];
+      if (lost === undefined) return;
+      const index = starts.indexOf(lost);
+      const error = refused(objects.filter((one) => one !== lost));
+      expect(error).toMatchObject({ kind: "damaged", place: { generation: a, index, offset: 0 } });
+    }),
+  );
 });
