@@ -39,6 +39,7 @@ export default defineConfig({
         "**/*.large.test.ts",
       ]),
       project("process", places(".process.test.ts"), 60_000),
+      project("emulator", places(".emulator.test.ts"), 120_000),
       project("interop", places(".interop.test.ts"), 120_000),
       project("crash", places(".crash.test.ts"), 180_000),
       project("large", places(".large.test.ts"), 240_000),
