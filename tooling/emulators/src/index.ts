@@ -1,2 +1,4 @@
 // The servers of the tests: where they answer, and what a test does to them.
 export { azurite, gcs, minio, sftp, toxiproxy } from "./endpoints.ts";
+export { minioClient } from "./set-up.ts";
+export { type FaultProxy, faultProxy } from "./fault-proxy.ts";

@@ -1,0 +1,31 @@
+// Buckets and containers that the tests expect, made by clients that are not ours.
+import { Client } from "minio";
+import { azurite, gcs, minio } from "./endpoints.ts";
+import { azureRequest } from "./azure-request.ts";
+
+/** Another S3 client than the one that is tested: it sets up, and looks at our objects from outside. */
+export function minioClient(): Client {
+  const { hostname, port, protocol } = new URL(minio.endpoint);
+  return new Client({
+    endPoint: hostname,
+    port: Number(port),
+    useSSL: protocol === "https:",
+    accessKey: minio.accessKeyId,
+    secretKey: minio.secretAccessKey,
+    region: minio.region,
+  });
+}
+
+/** Makes the bucket of each store if it is not there. */
+export async function setUp(): Promise<void> {
+  const s3 = minioClient();
+  if (!(await s3.bucketExists(minio.bucket))) await s3.makeBucket(minio.bucket, minio.region);
+  const bucket = await fetch(`${gcs.endpoint}/storage/v1/b?project=${gcs.projectId}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ name: gcs.bucket }),
+  });
+  if (!bucket.ok && bucket.status !== 409) throw new Error(`fake-gcs-server made no bucket: ${await bucket.text()}`);
+  const container = await azureRequest("PUT", `/${azurite.container}`, { restype: "container" });
+  if (container !== 201 && container !== 409) throw new Error(`Azurite made no container: it answered ${container}`);
+}
