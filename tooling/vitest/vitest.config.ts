@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
-const source = ["@litewake/source", "node", "import", "module", "default"];
+// Not "module": that is for bundlers, and Node itself would not take it.
+const source = ["@litewake/source", "node", "import", "default"];
 
 /** A test file's suffix says what it needs; each need is a project, so that its time is printed apart. */
 function project(name: string, include: string[], timeoutMs: number, exclude: string[] = []) {

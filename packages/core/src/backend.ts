@@ -22,7 +22,10 @@ export {
 // What each backend needs and none should write again.
 export { abortable, abortedError, throwIfAborted } from "./backend/abort.ts";
 export { bodyChunks } from "./backend/body.ts";
-export { checkKey, compareKeys, keyProblem, MAX_KEY_BYTES } from "./backend/key.ts";
+export { canBegin, checkKey, compareKeys, keyProblem, MAX_KEY_BYTES } from "./backend/key.ts";
+export { networkCode, networkError, plainCause } from "./backend/network.ts";
+export { gatherParts } from "./backend/parts.ts";
+export { readableBytes, type ReadableOptions } from "./backend/readable.ts";
 export { releasing } from "./backend/stream.ts";
 // Wrappers: each takes a client and is one.
 export { ConcurrencyLimit, limited } from "./backend/limit.ts";

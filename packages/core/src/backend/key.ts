@@ -27,6 +27,12 @@ export function checkKey(key: string, operation: ReplicaOperation): void {
   if (reason !== undefined) throw new ReplicaError({ code: "InvalidConfig", operation, key, reason });
 }
 
+/** Whether any key may begin with `prefix`. Some stores refuse to list below a prefix that no key can have. */
+export function canBegin(prefix: string): boolean {
+  const folders = prefix.split("/").slice(0, -1);
+  return !prefix.includes("\0") && folders.every((part) => part !== "" && part !== "." && part !== "..");
+}
+
 /** Orders keys by their UTF-8 bytes, which is not the order of JavaScript's strings above U+D7FF. */
 export function compareKeys(a: string, b: string): number {
   const length = Math.min(a.length, b.length);

@@ -1,0 +1,255 @@
+// Where an S3 replica lies and how to reach it: the URL, the settings, the environment, and what of them makes no sense.
+import { readFileSync } from "node:fs";
+import { ReplicaError, type ReplicaLocation, type SettingValue } from "@litewake/core/backend";
+import { type Profile, profileOf, splitHost } from "./profiles.ts";
+
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+export type Encryption =
+  | { readonly kind: "AES256" }
+  | { readonly kind: "aws:kms" | "aws:kms:dsse"; readonly keyId: string | undefined }
+  /** `key`: 32 bytes as base64. The same key must be given to restore. */
+  | { readonly kind: "customer"; readonly key: string };
+
+export interface S3Options {
+  readonly bucket: string;
+  /** Without slashes at its ends; may be empty. */
+  readonly prefix: string;
+  /** Undefined: from the SDK's shared configuration, else us-east-1, and the store may send us elsewhere. */
+  readonly region: string | undefined;
+  /** `http://host:port` or `https://…`; undefined: Amazon's. */
+  readonly endpoint: string | undefined;
+  readonly forcePathStyle: boolean;
+  readonly profile: Profile;
+  /** Undefined: the SDK's chain (environment, shared files, web identity, container, instance). */
+  readonly credentials: S3Credentials | undefined;
+  /** Name of a profile in the shared AWS configuration. */
+  readonly sharedProfile: string | undefined;
+  readonly encryption: Encryption | undefined;
+  readonly storageClass: string | undefined;
+  /** `key=value&key=value`, URL-encoded. */
+  readonly tags: string | undefined;
+  /** Certificates to trust, PEM. */
+  readonly ca: string | undefined;
+  readonly skipVerify: boolean;
+}
+
+const SECRETS = ["access-key-id", "secret-access-key", "session-token", "sse-customer-key"];
+const PLACES = ["bucket", "path"];
+const HOW = ["region", "endpoint", "force-path-style", "skip-verify", "ca-file", "profile", "sse", "sse-kms-key-id", "storage-class", "tags", "checksums", "conditional-put"];
+
+/** Every key of a replica entry that this backend reads. */
+export const s3Settings: readonly string[] = [...PLACES, ...HOW, ...SECRETS];
+
+/** Names under which Litestream 0.5 takes the same in a URL. */
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ["forcePathStyle", "force-path-style"],
+  ["skipVerify", "skip-verify"],
+]);
+
+/** Reads a location. Reads the CA file if one is named; touches nothing else. */
+export function s3Options(location: ReplicaLocation): S3Options {
+  const { env } = location;
+  const { bucket, prefix, endpoint: hostEndpoint, settings } = placeOf(location);
+  const endpoint = endpointOf(text(settings, "endpoint") ?? hostEndpoint);
+  const profile = overridden(profileOf(endpoint === undefined ? undefined : new URL(endpoint).hostname), settings);
+  return {
+    bucket: provenBucket(bucket),
+    prefix,
+    region: text(settings, "region") ?? profile.region ?? filled(env["AWS_REGION"]) ?? filled(env["AWS_DEFAULT_REGION"]),
+    endpoint,
+    forcePathStyle: flag(settings, "force-path-style") ?? (endpoint !== undefined || bucket.includes(".")),
+    profile,
+    credentials: credentialsOf(settings, env),
+    sharedProfile: text(settings, "profile"),
+    encryption: encryptionOf(settings, env),
+    storageClass: storageClassOf(settings),
+    tags: tagsOf(settings),
+    ca: caOf(settings, env),
+    skipVerify: flag(settings, "skip-verify") ?? false,
+  };
+}
+
+type Settings = Readonly<Record<string, SettingValue>>;
+type Env = ReplicaLocation["env"];
+
+function placeOf({ url, settings }: ReplicaLocation): { bucket: string; prefix: string; endpoint: string | undefined; settings: Settings } {
+  if (url === undefined) {
+    const bucket = text(settings, "bucket");
+    if (bucket === undefined) throw invalid("an s3 replica needs a bucket: or a url: s3://bucket/path");
+    return { bucket, prefix: trimmed(text(settings, "path") ?? ""), endpoint: undefined, settings };
+  }
+  const match = /^s3:\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?$/is.exec(url);
+  if (match === null) throw invalid(`${withoutQuery(url)} is not an s3:// URL`);
+  const [, host = "", path = "", query = ""] = match;
+  if (host.includes("@")) throw invalid("an s3:// URL takes no user or password; credentials belong in the environment or the settings");
+  if (host === "") throw invalid(`${withoutQuery(url)} names no bucket: s3://bucket/path`);
+  for (const key of PLACES) {
+    if (settings[key] !== undefined) throw invalid(`${withoutQuery(url)} and ${key}: both say where the replica lies; give one of them`);
+  }
+  return { ...endpointInHost(host), prefix: trimmed(decoded(path, url)), settings: { ...settings, ...queryOf(query) } };
+}
+
+function endpointInHost(host: string): { bucket: string; endpoint: string | undefined } {
+  const { bucket, endpoint } = splitHost(host);
+  return { bucket, endpoint };
+}
+
+function queryOf(query: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, value] of new URLSearchParams(query)) {
+    const key = ALIASES.get(name) ?? name;
+    if (SECRETS.includes(key)) throw invalid(`${name} does not belong in a URL, which is shown in logs; put it in the settings or the environment`);
+    if (!HOW.includes(key)) throw invalid(`an s3:// URL takes no option ${JSON.stringify(name)}; it takes ${HOW.join(", ")}`);
+    found[key] = value;
+  }
+  return found;
+}
+
+// Go's URL parser, and so Litestream, decodes the path.
+function decoded(path: string, url: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw invalid(`${withoutQuery(url)}: a % in the path is not followed by two hexadecimal digits; write it as %25`);
+  }
+}
+
+function trimmed(path: string): string {
+  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  if (parts.includes("..")) throw invalid(`the path ${JSON.stringify(path)} holds a part ..`);
+  return parts.join("/");
+}
+
+function endpointOf(given: string | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  const scheme = /^[a-z]+:\/\//i.test(given) ? "" : isLoopback(given.replace(/(?::\d+)?(?:\/.*)?$/, "")) ? "http://" : "https://";
+  const url = URL.parse(`${scheme}${given}`);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "") {
+    throw invalid(`endpoint: ${given} is no address; write it as https://host:port`);
+  }
+  if (url.username !== "" || url.password !== "") throw invalid("endpoint: takes no user or password");
+  if (url.search !== "" || (url.pathname !== "/" && url.pathname !== "")) {
+    throw invalid(`endpoint: ${given} is more than scheme, host and port; the bucket belongs in bucket:, a folder in path:`);
+  }
+  return url.origin;
+}
+
+/** Whether a host is this machine, so that plain http goes over no wire. */
+export function isLoopback(host: string): boolean {
+  return /^(?:localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/i.test(host);
+}
+
+function credentialsOf(settings: Settings, env: Env): S3Credentials | undefined {
+  const pairs = [
+    ["access-key-id and secret-access-key", text(settings, "access-key-id"), text(settings, "secret-access-key"), text(settings, "session-token")],
+    ["LITESTREAM_ACCESS_KEY_ID and LITESTREAM_SECRET_ACCESS_KEY", filled(env["LITESTREAM_ACCESS_KEY_ID"]), filled(env["LITESTREAM_SECRET_ACCESS_KEY"]), undefined],
+  ] as const;
+  for (const [names, id, secret, token] of pairs) {
+    if (id === undefined && secret === undefined) continue;
+    if (id === undefined || secret === undefined) throw invalid(`${names} belong together: one of them is missing`);
+    return { accessKeyId: id, secretAccessKey: secret, ...(token === undefined ? {} : { sessionToken: token }) };
+  }
+  const [id, secret, token] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].map((name) => filled(env[name]));
+  // A named profile goes before the environment, as everywhere with AWS.
+  if (id === undefined || secret === undefined || text(settings, "profile") !== undefined) return undefined;
+  return { accessKeyId: id, secretAccessKey: secret, ...(token === undefined ? {} : { sessionToken: token }) };
+}
+
+function encryptionOf(settings: Settings, env: Env): Encryption | undefined {
+  const kind = text(settings, "sse");
+  const keyId = text(settings, "sse-kms-key-id");
+  const customer = text(settings, "sse-customer-key") ?? filled(env["LITEWAKE_S3_SSE_CUSTOMER_KEY"]);
+  if (customer !== undefined) {
+    if (kind !== undefined || keyId !== undefined) throw invalid("sse-customer-key: cannot stand together with sse: or sse-kms-key-id:");
+    if (!/^[A-Za-z0-9+/]{43}=$/.test(customer)) throw invalid("sse-customer-key: must be 32 bytes in base64: openssl rand -base64 32");
+    return { kind: "customer", key: customer };
+  }
+  if (kind === undefined) return keyId === undefined ? undefined : { kind: "aws:kms", keyId };
+  if (kind === "AES256") {
+    if (keyId !== undefined) throw invalid("sse-kms-key-id: needs sse: aws:kms");
+    return { kind };
+  }
+  if (kind === "aws:kms" || kind === "aws:kms:dsse") return { kind, keyId };
+  throw invalid(`sse: ${kind} is not known; it is AES256, aws:kms or aws:kms:dsse`);
+}
+
+/** Classes whose objects cannot be read at once: a replica in them could not be restored. */
+const ARCHIVES = ["GLACIER", "DEEP_ARCHIVE"];
+
+function storageClassOf(settings: Settings): string | undefined {
+  const given = text(settings, "storage-class")?.toUpperCase();
+  if (given === undefined || !ARCHIVES.includes(given)) return given;
+  throw invalid(`storage-class: objects in ${given} cannot be read at once, so no restore would work; take STANDARD_IA or GLACIER_IR`);
+}
+
+function tagsOf(settings: Settings): string | undefined {
+  const given = text(settings, "tags");
+  if (given === undefined) return undefined;
+  const pairs = given.split(/[&,]/).map((pair) => pair.trim()).filter((pair) => pair !== "");
+  for (const pair of pairs) {
+    if (!/^[^=]+=[^=]*$/.test(pair)) throw invalid(`tags: ${JSON.stringify(pair)} is not key=value; more are separated by commas`);
+  }
+  if (pairs.length > 10) throw invalid(`tags: ${pairs.length} are more than the 10 that S3 allows`);
+  return new URLSearchParams(pairs.map((pair) => pair.split("=", 2) as [string, string])).toString();
+}
+
+function caOf(settings: Settings, env: Env): string | undefined {
+  const file = text(settings, "ca-file") ?? filled(env["AWS_CA_BUNDLE"]);
+  if (file === undefined) return undefined;
+  let pem: string;
+  try {
+    pem = readFileSync(file, "utf8");
+  } catch (error) {
+    throw invalid(`ca-file: ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw invalid(`ca-file: ${file} holds no certificate in PEM form`);
+  return pem;
+}
+
+function overridden(profile: Profile, settings: Settings): Profile {
+  const checksums = text(settings, "checksums");
+  if (checksums !== undefined && checksums !== "always" && checksums !== "required") {
+    throw invalid(`checksums: ${checksums} is not known; it is always or required`);
+  }
+  const conditionalPut = flag(settings, "conditional-put");
+  return {
+    ...profile,
+    ...(checksums === undefined ? {} : { checksums, deleteNeedsMd5: checksums === "required" }),
+    ...(conditionalPut === undefined ? {} : { conditionalPut }),
+  };
+}
+
+function provenBucket(bucket: string): string {
+  // An access point's ARN may take a bucket's place.
+  if (/^arn:/.test(bucket) || /^[a-zA-Z0-9._-]{1,255}$/.test(bucket)) return bucket;
+  throw invalid(`${JSON.stringify(bucket)} cannot be a bucket's name`);
+}
+
+function text(settings: Settings, key: string): string | undefined {
+  const value = settings[key];
+  return value === undefined ? undefined : filled(String(value));
+}
+
+function flag(settings: Settings, key: string): boolean | undefined {
+  const value = text(settings, key);
+  if (value === undefined) return undefined;
+  if (value === "true" || value === "false") return value === "true";
+  throw invalid(`${key}: ${value} is neither true nor false`);
+}
+
+function filled(value: string | undefined): string | undefined {
+  return value === undefined || value === "" ? undefined : value;
+}
+
+function withoutQuery(url: string): string {
+  return url.replace(/\?.*$/s, "").replace(/\/\/[^/]*@/, "//");
+}
+
+function invalid(reason: string): ReplicaError {
+  return new ReplicaError({ code: "InvalidConfig", operation: "open", reason });
+}

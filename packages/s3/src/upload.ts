@@ -1,0 +1,130 @@
+// How a body becomes an object: in one request if it is small, else in parts that become visible together.
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  type CompletedPart,
+  CreateMultipartUploadCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  type S3Client,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
+import { gatherParts, type PutResult } from "@litewake/core/backend";
+import { dateOf } from "./connection.ts";
+
+const MIB = 1 << 20;
+const FIRST_PART_BYTES = 8 * MIB;
+/** Stores that want equal parts: 10,000 of these are 312 GiB. */
+const EQUAL_PART_BYTES = 32 * MIB;
+/** Parts double in size after so many, so that 10,000 of them (S3's limit) are 8 TiB, more than an object may have. */
+const PARTS_OF_ONE_SIZE = 1000;
+/** Parts under way at once; with the one that is being gathered, four are in memory. */
+const PARTS_AT_ONCE = 3;
+const CLEAN_UP_MS = 10_000;
+
+export interface Upload {
+  readonly s3: S3Client;
+  readonly bucket: string;
+  /** The whole key, prefix included. */
+  readonly key: string;
+  readonly ifAbsent: boolean;
+  readonly equalParts: boolean;
+  /** Headers of the object: encryption, storage class, tags. */
+  readonly object: Readonly<Record<string, string>>;
+  /** The headers of encryption with a customer's key, which every request must carry. */
+  readonly customerKey: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+/** Stores the chunks. Fails with the SDK's error, or with the body's; then nothing is visible. */
+export async function upload(job: Upload, chunks: AsyncIterable<Uint8Array>): Promise<PutResult> {
+  const parts = gatherParts(chunks, (part) => partBytes(part, job.equalParts));
+  try {
+    const first = await parts.next();
+    if (first.done === true) return await putWhole(job, new Uint8Array(0));
+    const second = first.value.byteLength < partBytes(0, job.equalParts) ? undefined : await parts.next();
+    if (second === undefined || second.done === true) return await putWhole(job, first.value);
+    return await putInParts(job, resumed([first.value, second.value], parts));
+  } finally {
+    await parts.return();
+  }
+}
+
+function partBytes(part: number, equalParts: boolean): number {
+  return equalParts ? EQUAL_PART_BYTES : FIRST_PART_BYTES * 2 ** Math.floor(part / PARTS_OF_ONE_SIZE);
+}
+
+async function* resumed(first: Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for (let part = first.shift(); part !== undefined; part = first.shift()) yield part;
+  yield* rest;
+}
+
+async function putWhole(job: Upload, body: Uint8Array): Promise<PutResult> {
+  const { s3, bucket, key, signal } = job;
+  const condition = job.ifAbsent ? { IfNoneMatch: "*" } : {};
+  const input = { Bucket: bucket, Key: key, Body: body, ContentLength: body.byteLength, ...condition, ...job.object };
+  const answer = await s3.send(new PutObjectCommand(input), { abortSignal: signal });
+  return { size: body.byteLength, modifiedAt: dateOf(answer) ?? new Date() };
+}
+
+async function putInParts(job: Upload, parts: AsyncIterable<Uint8Array>): Promise<PutResult> {
+  const { s3, bucket, key, signal, customerKey } = job;
+  const where = { Bucket: bucket, Key: key };
+  const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ ...where, ...job.object }), { abortSignal: signal });
+  // One failed part ends the others.
+  const failed = new AbortController();
+  const abortSignal = AbortSignal.any([signal, failed.signal]);
+  const running = new Set<Promise<void>>();
+  try {
+    const done: CompletedPart[] = [];
+    let size = 0;
+    let failure: { readonly error: unknown } | undefined;
+    for await (const body of parts) {
+      size += body.byteLength;
+      const PartNumber = done.length + 1;
+      const part: CompletedPart = { PartNumber };
+      done.push(part);
+      const input = { ...where, ...customerKey, UploadId, PartNumber, Body: body, ContentLength: body.byteLength };
+      const work: Promise<void> = s3
+        .send(new UploadPartCommand(input), { abortSignal })
+        .then((answer) => void Object.assign(part, checksumsOf(answer)))
+        .catch((error: unknown) => void (failure ??= { error }))
+        .finally(() => running.delete(work));
+      running.add(work);
+      if (running.size >= PARTS_AT_ONCE) await Promise.race(running);
+      if (failure !== undefined) throw failure.error;
+    }
+    await Promise.all(running);
+    if (failure !== undefined) throw failure.error;
+    const condition = job.ifAbsent ? { IfNoneMatch: "*" } : {};
+    const complete = { ...where, ...customerKey, UploadId, MultipartUpload: { Parts: done }, ...condition };
+    const answer = await s3.send(new CompleteMultipartUploadCommand(complete), { abortSignal: signal });
+    return { size, modifiedAt: (await storedAt(job)) ?? dateOf(answer) ?? new Date() };
+  } catch (error) {
+    failed.abort();
+    await Promise.allSettled(running);
+    await abandon(s3, { ...where, UploadId });
+    throw error;
+  }
+}
+
+function checksumsOf({ ETag, ChecksumCRC32 }: CompletedPart): CompletedPart {
+  return { ...(ETag === undefined ? {} : { ETag }), ...(ChecksumCRC32 === undefined ? {} : { ChecksumCRC32 }) };
+}
+
+/** Amazon dates such an object by the beginning of its upload, others by its end: only the store knows. */
+async function storedAt({ s3, bucket, key, customerKey, signal }: Upload): Promise<Date | undefined> {
+  try {
+    const head = new HeadObjectCommand({ Bucket: bucket, Key: key, ...customerKey });
+    return (await s3.send(head, { abortSignal: signal })).LastModified;
+  } catch {
+    // The object is stored; whoever may write but not read gets the answer's date.
+    return undefined;
+  }
+}
+
+/** Frees the parts, which are invisible but cost money. Also after the caller's abort, so with a limit of its own. */
+async function abandon(s3: S3Client, upload: { Bucket: string; Key: string; UploadId: string | undefined }): Promise<void> {
+  const abortSignal = AbortSignal.timeout(CLEAN_UP_MS);
+  await s3.send(new AbortMultipartUploadCommand(upload), { abortSignal }).catch(() => {});
+}
