@@ -13,10 +13,11 @@ import { gatherParts, type PutResult } from "@litewake/core/backend";
 import { dateOf } from "./connection.ts";
 
 const MIB = 1 << 20;
-const FIRST_PART_BYTES = 8 * MIB;
+/** The least that S3 allows, and so the least memory: four of them for each upload under way. */
+const FIRST_PART_BYTES = 5 * MIB;
 /** Stores that want equal parts: 10,000 of these are 312 GiB. */
 const EQUAL_PART_BYTES = 32 * MIB;
-/** Parts double in size after so many, so that 10,000 of them (S3's limit) are 8 TiB, more than an object may have. */
+/** Parts double in size after so many, so that 10,000 of them (S3's limit) are 5 TiB, as much as an object may have. */
 const PARTS_OF_ONE_SIZE = 1000;
 /** Parts under way at once; with the one that is being gathered, four are in memory. */
 const PARTS_AT_ONCE = 3;
@@ -40,11 +41,14 @@ export interface Upload {
 export async function upload(job: Upload, chunks: AsyncIterable<Uint8Array>): Promise<PutResult> {
   const parts = gatherParts(chunks, (part) => partBytes(part, job.equalParts));
   try {
-    const first = await parts.next();
-    if (first.done === true) return await putWhole(job, new Uint8Array(0));
-    const second = first.value.byteLength < partBytes(0, job.equalParts) ? undefined : await parts.next();
-    if (second === undefined || second.done === true) return await putWhole(job, first.value);
-    return await putInParts(job, resumed([first.value, second.value], parts));
+    // Taken out of this array one by one: a variable would keep the first two in memory to the end.
+    const begun: Uint8Array[] = [];
+    while (begun.length < 2 && (begun[0]?.byteLength ?? 0) % partBytes(0, job.equalParts) === 0) {
+      const next = await parts.next();
+      if (next.done === true) break;
+      begun.push(next.value);
+    }
+    return await (begun.length < 2 ? putWhole(job, begun[0] ?? new Uint8Array(0)) : putInParts(job, resumed(begun, parts)));
   } finally {
     await parts.return();
   }
