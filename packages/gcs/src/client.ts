@@ -1,0 +1,164 @@
+// A replica in a bucket of Google Cloud Storage: the five verbs on its JSON API.
+import {
+  abortable,
+  abortedError,
+  bodyChunks,
+  type ByteStream,
+  type CallOptions,
+  canBegin,
+  type Capabilities,
+  checkKey,
+  type GetOptions,
+  type ObjectInfo,
+  type PutBody,
+  type PutOptions,
+  type PutResult,
+  readableBytes,
+  type ReplicaClient,
+  ReplicaError,
+  type ReplicaOperation,
+  throwIfAborted,
+} from "@litewake/core/backend";
+import { Connection } from "./connection.ts";
+import { gcsError, isPastEnd } from "./errors.ts";
+import type { GcsOptions } from "./options.ts";
+import { upload } from "./upload.ts";
+
+/** The API has no bulk delete but batches of such requests. */
+const DELETES_AT_ONCE = 32;
+
+interface Listed {
+  readonly name: string;
+  readonly size: string;
+  readonly timeCreated: string;
+}
+
+export class GcsClient implements ReplicaClient {
+  readonly type = "gcs";
+  readonly url: string;
+  readonly capabilities: Capabilities = { putIfAbsent: true };
+  readonly #options: GcsOptions;
+  readonly #connection: Connection;
+  readonly #root: string;
+  readonly #where: string;
+
+  constructor(options: GcsOptions) {
+    this.#options = options;
+    this.#connection = new Connection(options);
+    this.#root = options.prefix === "" ? "" : `${options.prefix}/`;
+    this.#where = options.endpoint === undefined ? options.bucket : `${options.bucket} at ${this.#connection.host}`;
+    this.url = `gcs://${options.bucket}${options.prefix === "" ? "" : `/${options.prefix}`}`;
+  }
+
+  async *list(prefix: string, { signal }: CallOptions = {}): AsyncGenerator<ObjectInfo> {
+    throwIfAborted(signal, "list", prefix);
+    if (!canBegin(prefix)) return;
+    const fields = "items(name,size,timeCreated),nextPageToken";
+    let pageToken: string | undefined;
+    do {
+      const query = { prefix: this.#root + prefix, fields, ...(pageToken === undefined ? {} : { pageToken }) };
+      const url = this.#objects("", query);
+      const page = await this.#call("list", prefix, signal, (own) => this.#connection.json({ method: "GET", url, signal: own }));
+      for (const { name, size, timeCreated } of (page["items"] ?? []) as readonly Listed[]) {
+        throwIfAborted(signal, "list", prefix);
+        const key = name.slice(this.#root.length);
+        // A console's "folder" is an object whose name ends with a slash; no client of ours can put such a key.
+        if (key === "" || key.endsWith("/")) continue;
+        yield { key, size: Number(size), modifiedAt: new Date(timeCreated) };
+      }
+      pageToken = typeof page["nextPageToken"] === "string" && page["nextPageToken"] !== "" ? page["nextPageToken"] : undefined;
+    } while (pageToken !== undefined);
+  }
+
+  async get(key: string, { offset = 0, length, signal }: GetOptions = {}): Promise<ByteStream> {
+    checkKey(key, "get");
+    if (length !== undefined && length <= 0) {
+      const url = this.#objects(key, { fields: "name" });
+      await this.#call("get", key, signal, (own) => this.#connection.json({ method: "GET", url, signal: own }));
+      return nothing();
+    }
+    const end = length === undefined || length === Infinity ? "" : String(offset + length - 1);
+    const headers = offset === 0 && end === "" ? {} : { range: `bytes=${offset}-${end}` };
+    const url = this.#objects(key, { alt: "media" });
+    const answer = await this.#call("get", key, signal, async (own) => {
+      try {
+        return await this.#connection.send({ method: "GET", url, headers, signal: own });
+      } catch (error) {
+        if (isPastEnd(error)) return undefined;
+        throw error;
+      }
+    });
+    if (answer === undefined) return nothing();
+    const expected = Number(answer.headers["content-length"] ?? Number.NaN);
+    return readableBytes(answer.body, {
+      key,
+      signal,
+      expectedBytes: Number.isNaN(expected) ? undefined : expected,
+      toError: (error) => gcsError(error, { operation: "get", key, where: this.#where }),
+    });
+  }
+
+  async put(key: string, body: PutBody, { ifAbsent = false, signal }: PutOptions = {}): Promise<PutResult> {
+    checkKey(key, "put");
+    return this.#call("put", key, signal, (own) => {
+      const job = { connection: this.#connection, options: this.#options, name: this.#root + key, ifAbsent, signal: own };
+      return upload(job, bodyChunks(body, key, own));
+    });
+  }
+
+  async delete(keys: readonly string[], { signal }: CallOptions = {}): Promise<void> {
+    for (const key of keys) checkKey(key, "delete");
+    throwIfAborted(signal, "delete");
+    const queue = new Set(keys).values();
+    const worker = async (): Promise<void> => {
+      for (const key of queue) await this.#deleteOne(key, signal);
+    };
+    const workers = await Promise.allSettled(Array.from({ length: Math.min(DELETES_AT_ONCE, keys.length) }, worker));
+    for (const done of workers) if (done.status === "rejected") throw done.reason;
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close();
+  }
+
+  async #deleteOne(key: string, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await this.#call("delete", key, signal, async (own) => {
+        const { body } = await this.#connection.send({ method: "DELETE", url: this.#objects(key, {}), signal: own });
+        body.resume();
+      });
+    } catch (error) {
+      if (!ReplicaError.is(error, "NotFound")) throw error;
+    }
+  }
+
+  #objects(key: string, query: Readonly<Record<string, string>>): string {
+    const { bucket, userProject } = this.#options;
+    const all = new URLSearchParams({ ...query, ...(userProject === undefined ? {} : { userProject }) });
+    const object = key === "" ? "" : `/${encodeURIComponent(this.#root + key)}`;
+    return `/storage/v1/b/${encodeURIComponent(bucket)}/o${object}?${all}`;
+  }
+
+  /** A call with a signal of its own, so that nothing is left on the caller's, and with its failure as a ReplicaError. */
+  async #call<T>(
+    operation: ReplicaOperation,
+    key: string | undefined,
+    signal: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    throwIfAborted(signal, operation, key);
+    const own = new AbortController();
+    const onAbort = (): void => own.abort(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await abortable(work(own.signal), signal, operation, key);
+    } catch (error) {
+      if (signal?.aborted === true && !ReplicaError.is(error, "Conflict")) throw abortedError(operation, key, signal.reason);
+      throw gcsError(error, { operation, key, where: this.#where });
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}

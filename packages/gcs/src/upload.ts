@@ -1,0 +1,114 @@
+// How a body becomes an object: in one request if it is small, else in a resumable session that shows nothing until its end.
+import { createHash } from "node:crypto";
+import { text } from "node:stream/consumers";
+import { gatherParts, type PutResult } from "@litewake/core/backend";
+import type { Connection } from "./connection.ts";
+import { HttpFailure } from "./errors.ts";
+import type { GcsOptions } from "./options.ts";
+
+/** A multiple of 256 KiB, as the sessions of the API want it. Two of them are in memory for each upload under way. */
+const CHUNK_BYTES = 8 << 20;
+const CLEAN_UP_MS = 10_000;
+const BOUNDARY = "litewake-object";
+
+export interface Upload {
+  readonly connection: Connection;
+  readonly options: GcsOptions;
+  /** The whole name, prefix included. */
+  readonly name: string;
+  readonly ifAbsent: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Stores the chunks. Fails with the connection's error, or with the body's; then nothing is visible. */
+export async function upload(job: Upload, chunks: AsyncIterable<Uint8Array>): Promise<PutResult> {
+  const parts = gatherParts(chunks, () => CHUNK_BYTES);
+  try {
+    const first = await parts.next();
+    if (first.done === true) return await putWhole(job, new Uint8Array(0));
+    if (first.value.byteLength < CHUNK_BYTES) return await putWhole(job, first.value);
+    return await putInSession(job, first.value, parts);
+  } finally {
+    await parts.return();
+  }
+}
+
+async function putWhole(job: Upload, body: Uint8Array): Promise<PutResult> {
+  const md5Hash = createHash("md5").update(body).digest("base64");
+  const head = `--${BOUNDARY}\r\ncontent-type: application/json\r\n\r\n${JSON.stringify({ ...metadataOf(job), md5Hash })}\r\n`;
+  const between = `--${BOUNDARY}\r\ncontent-type: application/octet-stream\r\n\r\n`;
+  const answer = await job.connection.json({
+    method: "POST",
+    url: uploadUrl(job, "multipart"),
+    headers: { "content-type": `multipart/related; boundary=${BOUNDARY}` },
+    body: Buffer.concat([Buffer.from(head + between), body, Buffer.from(`\r\n--${BOUNDARY}--\r\n`)]),
+    signal: job.signal,
+  });
+  return resultOf(answer, body.byteLength);
+}
+
+async function putInSession(job: Upload, first: Uint8Array, rest: AsyncGenerator<Uint8Array>): Promise<PutResult> {
+  const { connection, signal } = job;
+  const session = await begin(job);
+  try {
+    let at = 0;
+    let part = first;
+    for (;;) {
+      // One part ahead: only the last one may and must tell the object's size.
+      const next = part.byteLength < CHUNK_BYTES ? undefined : await rest.next();
+      const isLast = next === undefined || next.done === true;
+      const total = isLast ? at + part.byteLength : "*";
+      const range = `bytes ${at}-${at + part.byteLength - 1}/${total}`;
+      const call = { method: "PUT" as const, url: session, headers: { "content-range": range }, body: part, signal };
+      // 308: the part is taken, more is wanted.
+      const { status, headers, body } = await connection.send(call, [308]);
+      const said = await text(body);
+      at += part.byteLength;
+      if (isLast) {
+        if (status === 308) throw new HttpFailure(503, "the store did not take the last part");
+        return resultOf(JSON.parse(said) as Record<string, unknown>, at);
+      }
+      if (status !== 308 || headers["range"] !== `bytes=0-${at - 1}`) {
+        throw new HttpFailure(503, `the store has ${headers["range"] ?? "nothing"} of the first ${at} bytes`);
+      }
+      part = next.value;
+    }
+  } catch (error) {
+    // Frees what the session holds; also after the caller's abort, so with a limit of its own.
+    const cancel = { method: "DELETE" as const, url: session, signal: AbortSignal.timeout(CLEAN_UP_MS) };
+    await connection.send(cancel, [404, 410, 499]).then(({ body }) => body.resume(), () => {});
+    throw error;
+  }
+}
+
+async function begin(job: Upload): Promise<string> {
+  const { headers, body } = await job.connection.send({
+    method: "POST",
+    url: uploadUrl(job, "resumable"),
+    headers: { "content-type": "application/json", "x-upload-content-type": "application/octet-stream" },
+    body: Buffer.from(JSON.stringify(metadataOf(job))),
+    signal: job.signal,
+  });
+  await text(body);
+  if (headers.location === undefined) throw new HttpFailure(503, "the store began no upload");
+  return headers.location;
+}
+
+function metadataOf({ name, options }: Upload): Record<string, string> {
+  const { storageClass } = options;
+  return { name, contentType: "application/octet-stream", ...(storageClass === undefined ? {} : { storageClass }) };
+}
+
+function uploadUrl({ name, options, ifAbsent }: Upload, uploadType: string): string {
+  const query = new URLSearchParams({ uploadType, name });
+  if (ifAbsent) query.set("ifGenerationMatch", "0");
+  if (options.kmsKeyName !== undefined) query.set("kmsKeyName", options.kmsKeyName);
+  if (options.userProject !== undefined) query.set("userProject", options.userProject);
+  return `/upload/storage/v1/b/${encodeURIComponent(options.bucket)}/o?${query}`;
+}
+
+function resultOf(answer: Record<string, unknown>, sent: number): PutResult {
+  const size = Number(answer["size"]);
+  if (size !== sent) throw new HttpFailure(503, `the store took ${size} bytes of ${sent}`);
+  return { size, modifiedAt: new Date(String(answer["timeCreated"])) };
+}
