@@ -20,9 +20,20 @@ export {
   type ReplicaOperation,
 } from "./backend/error.ts";
 // What each backend needs and none should write again.
-export { abortable, abortedError, throwIfAborted } from "./backend/abort.ts";
+export { abortable, abortedError, throwIfAborted, withOwnSignal } from "./backend/abort.ts";
 export { bodyChunks } from "./backend/body.ts";
 export { canBegin, checkKey, compareKeys, keyProblem, MAX_KEY_BYTES } from "./backend/key.ts";
+export {
+  filled,
+  invalidConfig,
+  isLoopback,
+  keyPrefix,
+  readUrl,
+  Settings,
+  shownUrl,
+  type UrlParts,
+  type UrlRules,
+} from "./backend/location.ts";
 export { networkCode, networkError, plainCause } from "./backend/network.ts";
 export { gatherParts } from "./backend/parts.ts";
 export { readableBytes, type ReadableOptions } from "./backend/readable.ts";

@@ -1,7 +1,5 @@
 // A replica in a bucket of Google Cloud Storage: the five verbs on its JSON API.
 import {
-  abortable,
-  abortedError,
   bodyChunks,
   type ByteStream,
   type CallOptions,
@@ -18,6 +16,7 @@ import {
   ReplicaError,
   type ReplicaOperation,
   throwIfAborted,
+  withOwnSignal,
 } from "@litewake/core/backend";
 import { Connection } from "./connection.ts";
 import { gcsError, isPastEnd } from "./errors.ts";
@@ -136,28 +135,16 @@ export class GcsClient implements ReplicaClient {
     const { bucket, userProject } = this.#options;
     const all = new URLSearchParams({ ...query, ...(userProject === undefined ? {} : { userProject }) });
     const object = key === "" ? "" : `/${encodeURIComponent(this.#root + key)}`;
-    return `/storage/v1/b/${encodeURIComponent(bucket)}/o${object}?${all}`;
+    return `/storage/v1/b/${encodeURIComponent(bucket)}/o${object}?${all.toString()}`;
   }
 
-  /** A call with a signal of its own, so that nothing is left on the caller's, and with its failure as a ReplicaError. */
-  async #call<T>(
+  #call<T>(
     operation: ReplicaOperation,
     key: string | undefined,
     signal: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    throwIfAborted(signal, operation, key);
-    const own = new AbortController();
-    const onAbort = (): void => own.abort(signal?.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    try {
-      return await abortable(work(own.signal), signal, operation, key);
-    } catch (error) {
-      if (signal?.aborted === true && !ReplicaError.is(error, "Conflict")) throw abortedError(operation, key, signal.reason);
-      throw gcsError(error, { operation, key, where: this.#where });
-    } finally {
-      signal?.removeEventListener("abort", onAbort);
-    }
+    return withOwnSignal({ operation, key, signal }, work, (error) => gcsError(error, { operation, key, where: this.#where }));
   }
 }
 

@@ -104,7 +104,7 @@ function uploadUrl({ name, options, ifAbsent }: Upload, uploadType: string): str
   if (ifAbsent) query.set("ifGenerationMatch", "0");
   if (options.kmsKeyName !== undefined) query.set("kmsKeyName", options.kmsKeyName);
   if (options.userProject !== undefined) query.set("userProject", options.userProject);
-  return `/upload/storage/v1/b/${encodeURIComponent(options.bucket)}/o?${query}`;
+  return `/upload/storage/v1/b/${encodeURIComponent(options.bucket)}/o?${query.toString()}`;
 }
 
 function resultOf(answer: Record<string, unknown>, sent: number): PutResult {

@@ -2,8 +2,6 @@
 import type { Readable } from "node:stream";
 import { DeleteObjectsCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import {
-  abortable,
-  abortedError,
   bodyChunks,
   type ByteStream,
   type CallOptions,
@@ -20,6 +18,7 @@ import {
   ReplicaError,
   type ReplicaOperation,
   throwIfAborted,
+  withOwnSignal,
 } from "@litewake/core/backend";
 import { type Connection, connect } from "./connection.ts";
 import { isPastEnd, s3Error } from "./errors.ts";
@@ -150,25 +149,13 @@ export class S3ReplicaClient implements ReplicaClient {
     };
   }
 
-  /** A call with a signal of its own, so that nothing is left on the caller's, and with its failure as a ReplicaError. */
-  async #call<T>(
+  #call<T>(
     operation: ReplicaOperation,
     key: string | undefined,
     signal: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    throwIfAborted(signal, operation, key);
-    const own = new AbortController();
-    const onAbort = (): void => own.abort(signal?.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    try {
-      return await abortable(work(own.signal), signal, operation, key);
-    } catch (error) {
-      if (signal?.aborted === true && !ReplicaError.is(error, "Conflict")) throw abortedError(operation, key, signal.reason);
-      throw this.#error(error, operation, key);
-    } finally {
-      signal?.removeEventListener("abort", onAbort);
-    }
+    return withOwnSignal({ operation, key, signal }, work, (error) => this.#error(error, operation, key));
   }
 
   #error(error: unknown, operation: ReplicaOperation, key: string | undefined): ReplicaError {

@@ -1,6 +1,15 @@
 // Where an S3 replica lies and how to reach it: the URL, the settings, the environment, and what of them makes no sense.
 import { readFileSync } from "node:fs";
-import { ReplicaError, type ReplicaLocation, type SettingValue } from "@litewake/core/backend";
+import {
+  filled,
+  invalidConfig,
+  isLoopback,
+  keyPrefix,
+  readUrl,
+  type ReplicaLocation,
+  Settings,
+  shownUrl,
+} from "@litewake/core/backend";
 import { type Profile, profileOf, splitHost } from "./profiles.ts";
 
 export interface S3Credentials {
@@ -45,84 +54,62 @@ const HOW = ["region", "endpoint", "force-path-style", "skip-verify", "ca-file",
 /** Every key of a replica entry that this backend reads. */
 export const s3Settings: readonly string[] = [...PLACES, ...HOW, ...SECRETS];
 
-/** Names under which Litestream 0.5 takes the same in a URL. */
-const ALIASES: ReadonlyMap<string, string> = new Map([
-  ["forcePathStyle", "force-path-style"],
-  ["skipVerify", "skip-verify"],
-]);
+const RULES = {
+  schemes: ["s3"],
+  places: PLACES,
+  options: HOW,
+  secrets: SECRETS,
+  // Litestream 0.5's names of the same in a URL.
+  aliases: { forcePathStyle: "force-path-style", skipVerify: "skip-verify" },
+};
 
 /** Reads a location. Reads the CA file if one is named; touches nothing else. */
 export function s3Options(location: ReplicaLocation): S3Options {
   const { env } = location;
   const { bucket, prefix, endpoint: hostEndpoint, settings } = placeOf(location);
-  const endpoint = endpointOf(text(settings, "endpoint") ?? hostEndpoint);
+  const endpoint = endpointOf(settings.text("endpoint") ?? hostEndpoint);
   const profile = overridden(profileOf(endpoint === undefined ? undefined : new URL(endpoint).hostname), settings);
   return {
     bucket: provenBucket(bucket),
     prefix,
-    region: text(settings, "region") ?? profile.region ?? filled(env["AWS_REGION"]) ?? filled(env["AWS_DEFAULT_REGION"]),
+    region: settings.text("region") ?? profile.region ?? filled(env["AWS_REGION"]) ?? filled(env["AWS_DEFAULT_REGION"]),
     endpoint,
-    forcePathStyle: flag(settings, "force-path-style") ?? (endpoint !== undefined || bucket.includes(".")),
+    forcePathStyle: settings.flag("force-path-style") ?? (endpoint !== undefined || bucket.includes(".")),
     profile,
     credentials: credentialsOf(settings, env),
-    sharedProfile: text(settings, "profile"),
+    sharedProfile: settings.text("profile"),
     encryption: encryptionOf(settings, env),
     storageClass: storageClassOf(settings),
     tags: tagsOf(settings),
     ca: caOf(settings, env),
-    skipVerify: flag(settings, "skip-verify") ?? false,
+    skipVerify: settings.flag("skip-verify") ?? false,
   };
 }
 
-type Settings = Readonly<Record<string, SettingValue>>;
 type Env = ReplicaLocation["env"];
 
-function placeOf({ url, settings }: ReplicaLocation): { bucket: string; prefix: string; endpoint: string | undefined; settings: Settings } {
+interface Place {
+  readonly bucket: string;
+  readonly prefix: string;
+  /** What the URL's host means by itself. */
+  readonly endpoint: string | undefined;
+  readonly settings: Settings;
+}
+
+function placeOf({ url, settings: given }: ReplicaLocation): Place {
   if (url === undefined) {
-    const bucket = text(settings, "bucket");
-    if (bucket === undefined) throw invalid("an s3 replica needs a bucket: or a url: s3://bucket/path");
-    return { bucket, prefix: trimmed(text(settings, "path") ?? ""), endpoint: undefined, settings };
+    const settings = new Settings(given);
+    const bucket = settings.text("bucket");
+    if (bucket === undefined) throw invalidConfig("an s3 replica needs a bucket: or a url: s3://bucket/path");
+    return { bucket, prefix: keyPrefix(settings.text("path") ?? ""), endpoint: undefined, settings };
   }
-  const match = /^s3:\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?$/is.exec(url);
-  if (match === null) throw invalid(`${withoutQuery(url)} is not an s3:// URL`);
-  const [, host = "", path = "", query = ""] = match;
-  if (host.includes("@")) throw invalid("an s3:// URL takes no user or password; credentials belong in the environment or the settings");
-  if (host === "") throw invalid(`${withoutQuery(url)} names no bucket: s3://bucket/path`);
-  for (const key of PLACES) {
-    if (settings[key] !== undefined) throw invalid(`${withoutQuery(url)} and ${key}: both say where the replica lies; give one of them`);
+  const { user, host, path, settings } = readUrl(url, given, RULES);
+  if (user !== undefined) {
+    throw invalidConfig("an s3:// URL takes no user or password; credentials belong in the environment or the settings");
   }
-  return { ...endpointInHost(host), prefix: trimmed(decoded(path, url)), settings: { ...settings, ...queryOf(query) } };
-}
-
-function endpointInHost(host: string): { bucket: string; endpoint: string | undefined } {
+  if (host === "") throw invalidConfig(`${shownUrl(url)} names no bucket: s3://bucket/path`);
   const { bucket, endpoint } = splitHost(host);
-  return { bucket, endpoint };
-}
-
-function queryOf(query: string): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const [name, value] of new URLSearchParams(query)) {
-    const key = ALIASES.get(name) ?? name;
-    if (SECRETS.includes(key)) throw invalid(`${name} does not belong in a URL, which is shown in logs; put it in the settings or the environment`);
-    if (!HOW.includes(key)) throw invalid(`an s3:// URL takes no option ${JSON.stringify(name)}; it takes ${HOW.join(", ")}`);
-    found[key] = value;
-  }
-  return found;
-}
-
-// Go's URL parser, and so Litestream, decodes the path.
-function decoded(path: string, url: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    throw invalid(`${withoutQuery(url)}: a % in the path is not followed by two hexadecimal digits; write it as %25`);
-  }
-}
-
-function trimmed(path: string): string {
-  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
-  if (parts.includes("..")) throw invalid(`the path ${JSON.stringify(path)} holds a part ..`);
-  return parts.join("/");
+  return { bucket, prefix: keyPrefix(path), endpoint, settings };
 }
 
 function endpointOf(given: string | undefined): string | undefined {
@@ -130,93 +117,88 @@ function endpointOf(given: string | undefined): string | undefined {
   const scheme = /^[a-z]+:\/\//i.test(given) ? "" : isLoopback(given.replace(/(?::\d+)?(?:\/.*)?$/, "")) ? "http://" : "https://";
   const url = URL.parse(`${scheme}${given}`);
   if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "") {
-    throw invalid(`endpoint: ${given} is no address; write it as https://host:port`);
+    throw invalidConfig(`endpoint: ${given} is no address; write it as https://host:port`);
   }
-  if (url.username !== "" || url.password !== "") throw invalid("endpoint: takes no user or password");
+  if (url.username !== "" || url.password !== "") throw invalidConfig("endpoint: takes no user or password");
   if (url.search !== "" || (url.pathname !== "/" && url.pathname !== "")) {
-    throw invalid(`endpoint: ${given} is more than scheme, host and port; the bucket belongs in bucket:, a folder in path:`);
+    throw invalidConfig(`endpoint: ${given} is more than scheme, host and port; the bucket belongs in bucket:, a folder in path:`);
   }
   return url.origin;
 }
 
-/** Whether a host is this machine, so that plain http goes over no wire. */
-export function isLoopback(host: string): boolean {
-  return /^(?:localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/i.test(host);
-}
-
 function credentialsOf(settings: Settings, env: Env): S3Credentials | undefined {
   const pairs = [
-    ["access-key-id and secret-access-key", text(settings, "access-key-id"), text(settings, "secret-access-key"), text(settings, "session-token")],
+    ["access-key-id and secret-access-key", settings.text("access-key-id"), settings.text("secret-access-key"), settings.text("session-token")],
     ["LITESTREAM_ACCESS_KEY_ID and LITESTREAM_SECRET_ACCESS_KEY", filled(env["LITESTREAM_ACCESS_KEY_ID"]), filled(env["LITESTREAM_SECRET_ACCESS_KEY"]), undefined],
   ] as const;
   for (const [names, id, secret, token] of pairs) {
     if (id === undefined && secret === undefined) continue;
-    if (id === undefined || secret === undefined) throw invalid(`${names} belong together: one of them is missing`);
+    if (id === undefined || secret === undefined) throw invalidConfig(`${names} belong together: one of them is missing`);
     return { accessKeyId: id, secretAccessKey: secret, ...(token === undefined ? {} : { sessionToken: token }) };
   }
   const [id, secret, token] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].map((name) => filled(env[name]));
   // A named profile goes before the environment, as everywhere with AWS.
-  if (id === undefined || secret === undefined || text(settings, "profile") !== undefined) return undefined;
+  if (id === undefined || secret === undefined || settings.text("profile") !== undefined) return undefined;
   return { accessKeyId: id, secretAccessKey: secret, ...(token === undefined ? {} : { sessionToken: token }) };
 }
 
 function encryptionOf(settings: Settings, env: Env): Encryption | undefined {
-  const kind = text(settings, "sse");
-  const keyId = text(settings, "sse-kms-key-id");
-  const customer = text(settings, "sse-customer-key") ?? filled(env["LITEWAKE_S3_SSE_CUSTOMER_KEY"]);
+  const kind = settings.text("sse");
+  const keyId = settings.text("sse-kms-key-id");
+  const customer = settings.text("sse-customer-key") ?? filled(env["LITEWAKE_S3_SSE_CUSTOMER_KEY"]);
   if (customer !== undefined) {
-    if (kind !== undefined || keyId !== undefined) throw invalid("sse-customer-key: cannot stand together with sse: or sse-kms-key-id:");
-    if (!/^[A-Za-z0-9+/]{43}=$/.test(customer)) throw invalid("sse-customer-key: must be 32 bytes in base64: openssl rand -base64 32");
+    if (kind !== undefined || keyId !== undefined) throw invalidConfig("sse-customer-key: cannot stand together with sse: or sse-kms-key-id:");
+    if (!/^[A-Za-z0-9+/]{43}=$/.test(customer)) throw invalidConfig("sse-customer-key: must be 32 bytes in base64: openssl rand -base64 32");
     return { kind: "customer", key: customer };
   }
   if (kind === undefined) return keyId === undefined ? undefined : { kind: "aws:kms", keyId };
   if (kind === "AES256") {
-    if (keyId !== undefined) throw invalid("sse-kms-key-id: needs sse: aws:kms");
+    if (keyId !== undefined) throw invalidConfig("sse-kms-key-id: needs sse: aws:kms");
     return { kind };
   }
   if (kind === "aws:kms" || kind === "aws:kms:dsse") return { kind, keyId };
-  throw invalid(`sse: ${kind} is not known; it is AES256, aws:kms or aws:kms:dsse`);
+  throw invalidConfig(`sse: ${kind} is not known; it is AES256, aws:kms or aws:kms:dsse`);
 }
 
 /** Classes whose objects cannot be read at once: a replica in them could not be restored. */
 const ARCHIVES = ["GLACIER", "DEEP_ARCHIVE"];
 
 function storageClassOf(settings: Settings): string | undefined {
-  const given = text(settings, "storage-class")?.toUpperCase();
+  const given = settings.text("storage-class")?.toUpperCase();
   if (given === undefined || !ARCHIVES.includes(given)) return given;
-  throw invalid(`storage-class: objects in ${given} cannot be read at once, so no restore would work; take STANDARD_IA or GLACIER_IR`);
+  throw invalidConfig(`storage-class: objects in ${given} cannot be read at once, so no restore would work; take STANDARD_IA or GLACIER_IR`);
 }
 
 function tagsOf(settings: Settings): string | undefined {
-  const given = text(settings, "tags");
+  const given = settings.text("tags");
   if (given === undefined) return undefined;
   const pairs = given.split(/[&,]/).map((pair) => pair.trim()).filter((pair) => pair !== "");
   for (const pair of pairs) {
-    if (!/^[^=]+=[^=]*$/.test(pair)) throw invalid(`tags: ${JSON.stringify(pair)} is not key=value; more are separated by commas`);
+    if (!/^[^=]+=[^=]*$/.test(pair)) throw invalidConfig(`tags: ${JSON.stringify(pair)} is not key=value; more are separated by commas`);
   }
-  if (pairs.length > 10) throw invalid(`tags: ${pairs.length} are more than the 10 that S3 allows`);
+  if (pairs.length > 10) throw invalidConfig(`tags: ${pairs.length} are more than the 10 that S3 allows`);
   return new URLSearchParams(pairs.map((pair) => pair.split("=", 2) as [string, string])).toString();
 }
 
 function caOf(settings: Settings, env: Env): string | undefined {
-  const file = text(settings, "ca-file") ?? filled(env["AWS_CA_BUNDLE"]);
+  const file = settings.text("ca-file") ?? filled(env["AWS_CA_BUNDLE"]);
   if (file === undefined) return undefined;
   let pem: string;
   try {
     pem = readFileSync(file, "utf8");
   } catch (error) {
-    throw invalid(`ca-file: ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw invalidConfig(`ca-file: ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw invalid(`ca-file: ${file} holds no certificate in PEM form`);
+  if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw invalidConfig(`ca-file: ${file} holds no certificate in PEM form`);
   return pem;
 }
 
 function overridden(profile: Profile, settings: Settings): Profile {
-  const checksums = text(settings, "checksums");
+  const checksums = settings.text("checksums");
   if (checksums !== undefined && checksums !== "always" && checksums !== "required") {
-    throw invalid(`checksums: ${checksums} is not known; it is always or required`);
+    throw invalidConfig(`checksums: ${checksums} is not known; it is always or required`);
   }
-  const conditionalPut = flag(settings, "conditional-put");
+  const conditionalPut = settings.flag("conditional-put");
   return {
     ...profile,
     ...(checksums === undefined ? {} : { checksums, deleteNeedsMd5: checksums === "required" }),
@@ -226,30 +208,6 @@ function overridden(profile: Profile, settings: Settings): Profile {
 
 function provenBucket(bucket: string): string {
   // An access point's ARN may take a bucket's place.
-  if (/^arn:/.test(bucket) || /^[a-zA-Z0-9._-]{1,255}$/.test(bucket)) return bucket;
-  throw invalid(`${JSON.stringify(bucket)} cannot be a bucket's name`);
-}
-
-function text(settings: Settings, key: string): string | undefined {
-  const value = settings[key];
-  return value === undefined ? undefined : filled(String(value));
-}
-
-function flag(settings: Settings, key: string): boolean | undefined {
-  const value = text(settings, key);
-  if (value === undefined) return undefined;
-  if (value === "true" || value === "false") return value === "true";
-  throw invalid(`${key}: ${value} is neither true nor false`);
-}
-
-function filled(value: string | undefined): string | undefined {
-  return value === undefined || value === "" ? undefined : value;
-}
-
-function withoutQuery(url: string): string {
-  return url.replace(/\?.*$/s, "").replace(/\/\/[^/]*@/, "//");
-}
-
-function invalid(reason: string): ReplicaError {
-  return new ReplicaError({ code: "InvalidConfig", operation: "open", reason });
+  if (bucket.startsWith("arn:") || /^[a-zA-Z0-9._-]{1,255}$/.test(bucket)) return bucket;
+  throw invalidConfig(`${JSON.stringify(bucket)} cannot be a bucket's name`);
 }

@@ -30,3 +30,33 @@ export function abortable<T>(
     work.then(resolve, reject).finally(done);
   });
 }
+
+/** One call of a client: what it does, to what, and the caller's signal. */
+export interface CallPlace {
+  readonly operation: ReplicaOperation;
+  readonly key?: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Runs a vendor's call with a signal of its own that fires with the caller's, so that nothing of the vendor's is left on
+ * the caller's. Rejects with `Aborted` at once when that fires, else with what `toError` makes of a failure.
+ */
+export async function withOwnSignal<T>(
+  { operation, key, signal }: CallPlace,
+  work: (signal: AbortSignal) => Promise<T>,
+  toError: (error: unknown) => ReplicaError,
+): Promise<T> {
+  throwIfAborted(signal, operation, key);
+  const own = new AbortController();
+  const onAbort = (): void => own.abort(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await abortable(work(own.signal), signal, operation, key);
+  } catch (error) {
+    if (signal?.aborted === true && !ReplicaError.is(error, "Conflict")) throw abortedError(operation, key, signal.reason);
+    throw toError(error);
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
