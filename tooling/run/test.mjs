@@ -6,9 +6,18 @@ import { fileURLToPath } from "node:url";
 import { startPrefetch } from "./prefetch.mjs";
 import { runProject } from "./vitest-run.mjs";
 
-/** The first needs nothing but Node and runs while the rest's needs are fetched. */
-const FIRST = ["unit"];
-const REST = ["process", "interop", "crash", "large"];
+const LITESTREAMS = ["litestream-0.3.13", "litestream-0.5.17"];
+const SERVERS = ["sftp", "toxiproxy", "gcs", "azurite", "minio"];
+
+/** The projects in their order, and what each needs that is fetched while the ones before it run. */
+const PROJECTS = {
+  unit: [],
+  process: ["sqlite3-shell"],
+  interop: ["sqlite3-shell", ...LITESTREAMS],
+  crash: ["sqlite3-shell"],
+  large: [],
+  emulator: ["sqlite3-shell", ...LITESTREAMS, ...SERVERS],
+};
 
 const CHECKS = [
   { name: "types of the tests and tools (tsc)", command: "tsc", args: ["-p", "tooling/tsconfig/tests.json"] },
@@ -31,12 +40,12 @@ function readArguments(argv) {
     if (argv[i] === "--project") picked.push(argv[++i]);
     else if (argv[i] !== "--") names.push(argv[i]);
   }
-  const unknown = picked.find((name) => ![...FIRST, ...REST].includes(name));
+  const unknown = picked.find((name) => !Object.hasOwn(PROJECTS, name));
   if (unknown !== undefined) {
-    console.error(`no project ${unknown}: there are ${[...FIRST, ...REST].join(", ")}`);
+    console.error(`no project ${unknown}: there are ${Object.keys(PROJECTS).join(", ")}`);
     process.exit(2);
   }
-  return { projects: picked.length === 0 ? [...FIRST, ...REST] : picked, filters: names };
+  return { projects: picked.length === 0 ? Object.keys(PROJECTS) : picked, filters: names };
 }
 
 function check({ name, command, args }) {
@@ -55,21 +64,48 @@ async function timed(project, work) {
 
 const vitest = (project, env) => timed(project, () => runProject(root, project, filters, env));
 
-const needed = REST.filter((name) => projects.includes(name));
-const prefetch = needed.length > 0 ? startPrefetch(root) : undefined;
-for (const project of FIRST.filter((name) => projects.includes(name))) await vitest(project, {});
-if (process.argv.length === 2) await timed("checks", async () => CHECKS.map(check));
+const needed = [...new Set(projects.flatMap((name) => PROJECTS[name]))];
+const fetching = new Map(needed.map((name) => [name, startPrefetch(root, [name])]));
+const fetchedEnv = {};
+const said = new Set();
 
-if (prefetch !== undefined) {
-  const fetched = await prefetch;
-  await timed("fetched", async () =>
-    fetched.map(({ name, ms, ok, output }) => {
-      if (!ok) console.error(`\n${name} could not be had:\n${output}`);
-      return { name, ms, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
-    }),
-  );
-  const env = Object.assign({}, ...fetched.map((thing) => thing.env));
-  for (const project of needed) await vitest(project, env);
+/** Waits for what the project needs; a thing that could not be had fails once, and is told to the tests. */
+async function needsOf(project) {
+  for (const name of PROJECTS[project]) {
+    if (said.has(name)) continue;
+    said.add(name);
+    await timed(`fetched ${name}`, async () =>
+      (await fetching.get(name)).map(({ name: thing, ms, ok, output, env }) => {
+        if (!ok) console.error(`\n${thing} could not be had:\n${output}`);
+        Object.assign(fetchedEnv, env);
+        return { name: thing, ms, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, fetched: true };
+      }),
+    );
+  }
+}
+
+const servers = (verb, stdio = "inherit") =>
+  spawnSync(process.execPath, ["tooling/emulators/src/main.ts", verb], { cwd: root, stdio });
+
+/** The servers run for the project that needs them; one that cannot start is a failure, and the tests say so too. */
+async function withServers(work) {
+  // Servers that ran before are somebody's at work here.
+  const ranBefore = servers("status", "ignore").status === 0;
+  if (!ranBefore) process.on("exit", () => servers("stop"));
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => process.exit(1));
+  await timed("servers", async () => {
+    const began = performance.now();
+    const ok = servers("start").status === 0;
+    return [{ name: "start of the servers", ms: performance.now() - began, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, fetched: true }];
+  });
+  await work();
+}
+
+for (const [i, project] of projects.entries()) {
+  await needsOf(project);
+  const run = () => vitest(project, fetchedEnv);
+  await (project === "emulator" ? withServers(run) : run());
+  if (i === 0 && process.argv.length === 2) await timed("checks", async () => CHECKS.map(check));
 }
 
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`.padStart(9);
@@ -94,8 +130,8 @@ for (const { project, ms, suites } of results) {
 const all = results.flatMap((result) => result.suites);
 const sum = (key) => all.reduce((total, suite) => total + suite[key], 0);
 // What was fetched is a need, not a test: only its failures count.
-const fetchedOk = results.filter((result) => result.project === "fetched").flatMap((result) => result.suites);
-const passed = sum("passed") - fetchedOk.reduce((total, suite) => total + suite.passed, 0);
+const needsMet = all.filter((suite) => suite.fetched).reduce((total, suite) => total + suite.passed, 0);
+const passed = sum("passed") - needsMet;
 const skipped = sum("skipped");
 if (passed + sum("failed") === 0) console.error("\nno test ran");
 console.log(`\n${passed} passed, ${sum("failed")} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
