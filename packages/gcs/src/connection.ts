@@ -10,7 +10,7 @@ import type { GcsOptions } from "./options.ts";
 
 const GOOGLE = "https://storage.googleapis.com";
 /** A connection may be silent so long while a request is under way; progress of a slow upload counts as sound. */
-const SILENCE_MS = 30_000;
+const SILENCE_MS = 20_000;
 const MAX_SOCKETS = 128;
 
 export interface Call {

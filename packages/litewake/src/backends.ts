@@ -105,7 +105,8 @@ function isBackend(value: unknown): value is Backend {
   );
 }
 
-async function importPackage(name: string, from: readonly string[]): Promise<Record<string, unknown> | undefined> {
+/** Loads an optional package of ours or of a third party; undefined if it is not installed. */
+export async function importPackage(name: string, from: readonly string[]): Promise<Record<string, unknown> | undefined> {
   const file = resolvePackage(name, from);
   if (file === undefined) return undefined;
   try {

@@ -8,7 +8,7 @@ import type { S3Options } from "./options.ts";
 
 const CONNECT_MS = 10_000;
 /** A socket may be silent so long while a request is under way; progress of a slow upload counts as sound. */
-const SILENCE_MS = 30_000;
+const SILENCE_MS = 20_000;
 const MAX_SOCKETS = 128;
 
 export interface Connection {

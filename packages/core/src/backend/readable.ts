@@ -4,6 +4,8 @@ import { abortedError } from "./abort.ts";
 import type { ByteStream } from "./client.ts";
 import { ReplicaError } from "./error.ts";
 
+const STALL_MS = 20_000;
+
 export interface ReadableOptions {
   readonly key: string;
   readonly signal: AbortSignal | undefined;
@@ -11,7 +13,7 @@ export interface ReadableOptions {
   readonly toError: (error: unknown) => ReplicaError;
   /** So many bytes must come, or the connection was cut; undefined where that is not known. */
   readonly expectedBytes?: number | undefined;
-  /** So long the store may give nothing while somebody waits. Default 30,000. */
+  /** So long the store may give nothing while somebody waits. Default 20,000. */
   readonly stallMs?: number;
 }
 
@@ -45,7 +47,7 @@ class ReadableBytes implements AsyncIterableIterator<Uint8Array> {
   async next(): Promise<IteratorResult<Uint8Array>> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#done) return { done: true, value: undefined };
-    const timer = setTimeout(this.#onStall, this.#options.stallMs ?? 30_000);
+    const timer = setTimeout(this.#onStall, this.#options.stallMs ?? STALL_MS);
     try {
       const next = await this.#chunks.next();
       if (this.#failure !== undefined) throw this.#failure;
@@ -74,7 +76,7 @@ class ReadableBytes implements AsyncIterableIterator<Uint8Array> {
   readonly #onAbort = (): void => this.#fail(abortedError("get", this.#options.key, this.#options.signal?.reason));
 
   readonly #onStall = (): void =>
-    this.#fail(this.#broken(`the store sent nothing for ${(this.#options.stallMs ?? 30_000) / 1000} s`));
+    this.#fail(this.#broken(`the store sent nothing for ${(this.#options.stallMs ?? STALL_MS) / 1000} s`));
 
   #fail(error: ReplicaError): void {
     this.#failure ??= error;

@@ -14,6 +14,8 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
   ["generations", { summary: "list the generations of replicas, and their lag", load: async () => (await import("./commands/generations.ts")).generations }],
   ["snapshots", { summary: "list the snapshots of replicas", load: async () => (await import("./commands/snapshots.ts")).snapshots }],
   ["wal", { summary: "list the WAL segments of replicas", load: async () => (await import("./commands/wal.ts")).wal }],
+  ["doctor", { summary: "look for what would go wrong: stores, databases, versions", load: async () => (await import("./commands/doctor.ts")).doctor }],
+  ["check", { summary: "prove that a store keeps every promise that a replica needs", load: async () => (await import("./commands/check.ts")).check }],
   ["version", { summary: "print the version", load: async () => (await import("./commands/version.ts")).version }],
 ]);
 

@@ -87,7 +87,8 @@ export async function openConfigured(replica: ReplicaConfig, config?: Config): P
   return openReplica(replica, environment(process.env), loadingOf(config));
 }
 
-function loadingOf(config: Config | undefined): BackendLoading {
+/** Where packages are looked for, and which are named. */
+export function loadingOf(config: Config | undefined): BackendLoading {
   const folders = [config?.folder, process.cwd()].filter((folder) => folder !== undefined);
   return { packages: config?.backends ?? {}, from: folders };
 }

@@ -4,11 +4,13 @@ import { ReplicaError } from "@litewake/core/backend";
 import { lineOf } from "../exit-code.ts";
 import { note } from "../command.ts";
 import type { FlagSpecs, ParsedArguments } from "../flags.ts";
+import { patient, PATIENCE_FLAG, patienceOf } from "../patience.ts";
 import { CONFIG_FLAGS, oneArgument, openTarget, targetOf } from "../targets.ts";
 
 export const LISTING_FLAGS: FlagSpecs = {
   ...CONFIG_FLAGS,
   replica: { kind: "string", value: "NAME", help: "only this replica of the database" },
+  ...PATIENCE_FLAG,
   json: { kind: "boolean", help: "print JSON instead of a table" },
 };
 
@@ -20,12 +22,13 @@ export interface ListedReplica {
 
 /** Lists every replica; one that fails is named on standard error. Throws when all fail. */
 export async function listReplicas(flags: ParsedArguments, command: string): Promise<ListedReplica[]> {
+  const patienceMs = patienceOf(flags);
   const replicas = await openTarget(await targetOf(flags, oneArgument(flags, command)));
   const listed: ListedReplica[] = [];
   let failure: unknown;
   for (const { name, client, database } of replicas) {
     try {
-      const catalog = await readCatalog(client);
+      const catalog = await readCatalog(patient(client, patienceMs, (line) => note(`litewake: ${line}`)));
       if (catalog.ltx && catalog.generations.length === 0) {
         throw new LitewakeError("usage", `${client.url} holds Litestream 0.5 LTX files, which Litewake does not read`, {
           next: "list and restore it with litestream 0.5",

@@ -14,6 +14,7 @@ import {
 import { type Command, note, print, printJson } from "../command.ts";
 import type { ParsedArguments } from "../flags.ts";
 import { createLogger } from "../log.ts";
+import { patient, PATIENCE_FLAG, patienceOf } from "../patience.ts";
 import { ProgressLine } from "../progress.ts";
 import { describePlan, summaryLine } from "../restore-report.ts";
 import { CONFIG_FLAGS, oneArgument, openTarget, type Target, targetOf } from "../targets.ts";
@@ -90,9 +91,14 @@ async function run(flags: ParsedArguments): Promise<number> {
   const wanted = { target: target(flags), parallelism: parallelismOf(flags), ...(check === undefined ? {} : { integrityCheck: check }) };
   // Looked at before anything is opened: an application calls this at each start.
   if (flags.boolean("if-db-not-exists") && fs.existsSync(output)) return nothingToDo(`${output} exists already`);
-  const replicas = await openTarget(place);
-  for (const signal of STOP_SIGNALS) process.once(signal, onSignal);
+  const patienceMs = patienceOf(flags);
   using progress = new ProgressLine();
+  const tell = (line: string): void => {
+    progress.clear();
+    note(`litewake: ${line}`);
+  };
+  const replicas = (await openTarget(place)).map(({ client, ...replica }) => ({ ...replica, client: patient(client, patienceMs, tell) }));
+  for (const signal of STOP_SIGNALS) process.once(signal, onSignal);
   const logger = createLogger({ level: "warn", type: "text", stderr: true });
   try {
     return await restoreOrPlan(flags, {
@@ -153,6 +159,7 @@ export const restore: Command = {
     parallelism: { kind: "string", value: "N", help: "objects fetched at the same time (default 8)" },
     "if-db-not-exists": { kind: "boolean", help: "exit 0 and change nothing when the output is there" },
     "if-replica-exists": { kind: "boolean", help: "exit 0 when there is no backup" },
+    ...PATIENCE_FLAG,
     "integrity-check": { kind: "string", value: "HOW", help: "none, quick (default) or full" },
     "dry-run": { kind: "boolean", help: "print what would be fetched, and fetch nothing" },
     json: { kind: "boolean", help: "print the result as JSON" },
