@@ -67,7 +67,9 @@ const RULES = {
 export function s3Options(location: ReplicaLocation): S3Options {
   const { env } = location;
   const { bucket, prefix, endpoint: hostEndpoint, settings } = placeOf(location);
-  const endpoint = endpointOf(settings.text("endpoint") ?? hostEndpoint);
+  // The names that Amazon's own tools take.
+  const given = filled(env["AWS_ENDPOINT_URL_S3"]) ?? filled(env["AWS_ENDPOINT_URL"]);
+  const endpoint = endpointOf(settings.text("endpoint") ?? hostEndpoint ?? given);
   const profile = overridden(profileOf(endpoint === undefined ? undefined : new URL(endpoint).hostname), settings);
   return {
     bucket: provenBucket(bucket),
