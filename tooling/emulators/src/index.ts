@@ -1,4 +1,5 @@
 // The servers of the tests: where they answer, and what a test does to them.
 export { azurite, gcs, minio, sftp, toxiproxy } from "./endpoints.ts";
-export { minioClient } from "./set-up.ts";
+export { minioBinary } from "./binaries.ts";
+export { minioClient, temporaryCredentials, type TemporaryCredentials } from "./set-up.ts";
 export { type FaultProxy, faultProxy } from "./fault-proxy.ts";

@@ -1,4 +1,5 @@
 // Buckets and containers that the tests expect, made by clients that are not ours.
+import { createRequire } from "node:module";
 import { Client } from "minio";
 import { azurite, gcs, minio } from "./endpoints.ts";
 import { azureRequest } from "./azure-request.ts";
@@ -14,6 +15,35 @@ export function minioClient(): Client {
     secretKey: minio.secretAccessKey,
     region: minio.region,
   });
+}
+
+interface RoleProvider {
+  getCredentials(): Promise<{ getAccessKey(): string; getSecretKey(): string; getSessionToken(): string }>;
+}
+
+// The client's package keeps it beside its main file, without types.
+const { AssumeRoleProvider } = createRequire(import.meta.url)("minio/dist/main/AssumeRoleProvider.js") as {
+  AssumeRoleProvider: new (options: object) => RoleProvider;
+};
+
+export interface TemporaryCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+}
+
+/** Credentials of a session that may do no more than `actions`, from MinIO's token service. */
+export async function temporaryCredentials(actions: readonly string[]): Promise<TemporaryCredentials> {
+  const statement = { Effect: "Allow", Action: actions, Resource: ["arn:aws:s3:::*"] };
+  const provider = new AssumeRoleProvider({
+    stsEndpoint: minio.endpoint,
+    accessKey: minio.accessKeyId,
+    secretKey: minio.secretAccessKey,
+    durationSeconds: 3600,
+    policy: JSON.stringify({ Version: "2012-10-17", Statement: [statement] }),
+  });
+  const found = await provider.getCredentials();
+  return { accessKeyId: found.getAccessKey(), secretAccessKey: found.getSecretKey(), sessionToken: found.getSessionToken() };
 }
 
 /** Makes the bucket of each store if it is not there. */

@@ -58,7 +58,8 @@ export class ReplicaError extends Error {
   constructor(details: ReplicaErrorDetails) {
     const where =
       details.key === undefined || details.key === "" ? details.operation : `${details.operation} ${details.key}`;
-    super(`${where}: ${details.reason}`, details.cause === undefined ? undefined : { cause: details.cause });
+    // One line, whatever the vendor said.
+    super(`${where}: ${details.reason.replaceAll(/\s*\n\s*/g, " ").trim()}`, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = "ReplicaError";
     this.code = details.code;
     this.retryable = details.retryable ?? retryableByDefault.has(details.code);

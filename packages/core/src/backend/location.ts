@@ -32,7 +32,7 @@ export function readUrl(url: string, given: ReplicaLocation["settings"], rules: 
   const [scheme = ""] = rules.schemes;
   const match = /^([a-z][a-z0-9+.-]*):\/\/(?:([^/?#]*)@)?([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?$/is.exec(url);
   if (match === null || !rules.schemes.includes((match[1] ?? "").toLowerCase())) {
-    throw invalidConfig(`${shownUrl(url)} is not a ${scheme}:// URL`);
+    throw invalidConfig(`${shownUrl(url)} is no ${scheme}:// URL`);
   }
   const [, , user, host = "", path = "", query = ""] = match;
   for (const key of rules.places) {
@@ -49,8 +49,8 @@ function optionsOf(query: string, scheme: string, { options, secrets = [], alias
       throw invalidConfig(`${name} does not belong in a URL, which is shown in logs; put it in the settings or the environment`);
     }
     if (!options.includes(key)) {
-      const known = options.length === 0 ? "it takes none" : `it takes ${options.join(", ")}`;
-      throw invalidConfig(`a ${scheme}:// URL takes no option ${JSON.stringify(name)}; ${known}`);
+      const known = options.length === 0 ? "there are none" : `there are ${options.join(", ")}`;
+      throw invalidConfig(`${scheme}:// URLs take no option ${JSON.stringify(name)}; ${known}`);
     }
     found[key] = value;
   }
