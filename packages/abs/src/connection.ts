@@ -87,7 +87,7 @@ async function credentialOf({ credential }: AbsOptions, loadIdentity: IdentityLo
 /** Found beside this package, or beside the application that installed it. */
 async function importIdentity(): Promise<Awaited<ReturnType<IdentityLoader>>> {
   try {
-    return (await import("@azure/identity")) as Awaited<ReturnType<IdentityLoader>>;
+    return await import("@azure/identity");
   } catch (error) {
     try {
       return createRequire(`${process.cwd()}/package.json`)("@azure/identity") as Awaited<ReturnType<IdentityLoader>>;

@@ -35,7 +35,7 @@ export {
   type UrlRules,
 } from "./backend/location.ts";
 export { networkCode, networkError, plainCause } from "./backend/network.ts";
-export { gatherParts } from "./backend/parts.ts";
+export { gatherParts, type PartedUpload, type PartSending, sendParts, uploadParted } from "./backend/parts.ts";
 export { readableBytes, type ReadableOptions } from "./backend/readable.ts";
 export { releasing } from "./backend/stream.ts";
 // Wrappers: each takes a client and is one.

@@ -9,7 +9,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import { gatherParts, type PutResult } from "@litewake/core/backend";
+import { type PutResult, sendParts, uploadParted } from "@litewake/core/backend";
 import { dateOf } from "./connection.ts";
 
 const MIB = 1 << 20;
@@ -38,29 +38,16 @@ export interface Upload {
 }
 
 /** Stores the chunks. Fails with the SDK's error, or with the body's; then nothing is visible. */
-export async function upload(job: Upload, chunks: AsyncIterable<Uint8Array>): Promise<PutResult> {
-  const parts = gatherParts(chunks, (part) => partBytes(part, job.equalParts));
-  try {
-    // Taken out of this array one by one: a variable would keep the first two in memory to the end.
-    const begun: Uint8Array[] = [];
-    while (begun.length < 2 && (begun[0]?.byteLength ?? 0) % partBytes(0, job.equalParts) === 0) {
-      const next = await parts.next();
-      if (next.done === true) break;
-      begun.push(next.value);
-    }
-    return await (begun.length < 2 ? putWhole(job, begun[0] ?? new Uint8Array(0)) : putInParts(job, resumed(begun, parts)));
-  } finally {
-    await parts.return();
-  }
+export function upload(job: Upload, chunks: AsyncIterable<Uint8Array>): Promise<PutResult> {
+  return uploadParted(chunks, {
+    sizeOf: (part) => partBytes(part, job.equalParts),
+    whole: (body) => putWhole(job, body),
+    inParts: (parts) => putInParts(job, parts),
+  });
 }
 
 function partBytes(part: number, equalParts: boolean): number {
   return equalParts ? EQUAL_PART_BYTES : FIRST_PART_BYTES * 2 ** Math.floor(part / PARTS_OF_ONE_SIZE);
-}
-
-async function* resumed(first: Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for (let part = first.shift(); part !== undefined; part = first.shift()) yield part;
-  yield* rest;
 }
 
 async function putWhole(job: Upload, body: Uint8Array): Promise<PutResult> {
@@ -75,38 +62,23 @@ async function putInParts(job: Upload, parts: AsyncIterable<Uint8Array>): Promis
   const { s3, bucket, key, signal, customerKey } = job;
   const where = { Bucket: bucket, Key: key };
   const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ ...where, ...job.object }), { abortSignal: signal });
-  // One failed part ends the others.
-  const failed = new AbortController();
-  const abortSignal = AbortSignal.any([signal, failed.signal]);
-  const running = new Set<Promise<void>>();
   try {
     const done: CompletedPart[] = [];
-    let size = 0;
-    let failure: { readonly error: unknown } | undefined;
-    for await (const body of parts) {
-      size += body.byteLength;
-      const PartNumber = done.length + 1;
-      const part: CompletedPart = { PartNumber };
-      done.push(part);
-      const input = { ...where, ...customerKey, UploadId, PartNumber, Body: body, ContentLength: body.byteLength };
-      const work: Promise<void> = s3
-        .send(new UploadPartCommand(input), { abortSignal })
-        .then((answer) => void Object.assign(part, checksumsOf(answer)))
-        .catch((error: unknown) => void (failure ??= { error }))
-        .finally(() => running.delete(work));
-      running.add(work);
-      if (running.size >= PARTS_AT_ONCE) await Promise.race(running);
-      if (failure !== undefined) throw failure.error;
-    }
-    await Promise.all(running);
-    if (failure !== undefined) throw failure.error;
+    const size = await sendParts(parts, {
+      atOnce: PARTS_AT_ONCE,
+      signal,
+      send: async (body, number, abortSignal) => {
+        const PartNumber = number + 1;
+        const input = { ...where, ...customerKey, UploadId, PartNumber, Body: body, ContentLength: body.byteLength };
+        const answer = await s3.send(new UploadPartCommand(input), { abortSignal });
+        done[number] = { PartNumber, ...checksumsOf(answer) };
+      },
+    });
     const condition = job.ifAbsent ? { IfNoneMatch: "*" } : {};
     const complete = { ...where, ...customerKey, UploadId, MultipartUpload: { Parts: done }, ...condition };
     const answer = await s3.send(new CompleteMultipartUploadCommand(complete), { abortSignal: signal });
     return { size, modifiedAt: (await storedAt(job)) ?? dateOf(answer) ?? new Date() };
   } catch (error) {
-    failed.abort();
-    await Promise.allSettled(running);
     await abandon(s3, { ...where, UploadId });
     throw error;
   }
