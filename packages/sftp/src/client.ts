@@ -29,6 +29,8 @@ import { writeBody } from "./writing.ts";
 /** A put makes its folder again so often when others keep pruning it. */
 const FOLDER_TRIES = 100;
 const DELETES_AT_ONCE = 32;
+/** A temporary file that got no byte for so long, by the server's clock: whoever wrote it is gone. */
+const STALE_MS = 3_600_000;
 
 export class SftpClient implements ReplicaClient {
   readonly type = "sftp";
@@ -36,6 +38,8 @@ export class SftpClient implements ReplicaClient {
   readonly capabilities: Capabilities = { putIfAbsent: true };
   readonly #root: string;
   readonly #session: Session;
+  /** Folders that were looked through for what dead writers left. */
+  readonly #cleaned = new Set<string>();
 
   constructor(options: SftpOptions) {
     this.#root = options.root;
@@ -85,6 +89,7 @@ export class SftpClient implements ReplicaClient {
         const result = await this.#write(channel, handle, bodyChunks(body, key, own));
         throwIfAborted(own, "put", key);
         await this.#publish(channel, temporary, target, { key, ifAbsent });
+        this.#clean(channel, path.posix.dirname(target), result.modifiedAt.getTime());
         return result;
       } catch (error) {
         await channel.unlink(temporary).catch(() => {});
@@ -152,6 +157,20 @@ export class SftpClient implements ReplicaClient {
       if (statusOf(error) === STATUS.FAILURE && (await exists(channel, target))) throw this.#conflict(key);
       throw error;
     }
+  }
+
+  /** Once for each folder, beside other work. Failures are left to the next process. */
+  #clean(channel: Channel, folder: string, nowMs: number): void {
+    if (this.#cleaned.has(folder)) return;
+    this.#cleaned.add(folder);
+    void channel
+      .readdir(folder)
+      .then(async (entries) => {
+        for (const { filename, attrs } of entries) {
+          if (isTemporary(filename) && attrs.mtime * 1000 < nowMs - STALE_MS) await channel.unlink(`${folder}/${filename}`);
+        }
+      })
+      .catch(() => {});
   }
 
   /** Removes folders that are empty, up to the root. */

@@ -34,17 +34,16 @@ async function* readAhead(
 ): AsyncGenerator<Uint8Array> {
   const ahead: Promise<Buffer>[] = [];
   let next = start;
-  const ask = (): void => {
-    const bytes = Math.min(READ_BYTES, end - next);
-    const read = readFully(channel, handle, next, bytes);
-    // Whoever stops reading does not wait for it.
-    read.catch(() => {});
-    ahead.push(read);
-    next += bytes;
-  };
   try {
     for (;;) {
-      while (ahead.length < READS_AHEAD && next < end) ask();
+      while (ahead.length < READS_AHEAD && next < end) {
+        const bytes = Math.min(READ_BYTES, end - next);
+        const read = readFully(channel, handle, next, bytes);
+        // Whoever stops reading does not wait for it.
+        read.catch(() => {});
+        ahead.push(read);
+        next += bytes;
+      }
       const first = ahead.shift();
       if (first === undefined) return;
       yield await abortable(first, signal, "get", key);

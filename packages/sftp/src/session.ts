@@ -44,7 +44,9 @@ export class Session {
     const client = new ssh2.Client();
     this.#client = client;
     const hostKey = new HostKey(this.#options);
+    let channel: Channel | undefined;
     const forget = (): void => {
+      channel?.gone();
       if (this.#client === client) {
         this.#client = undefined;
         this.#channel = undefined;
@@ -66,7 +68,8 @@ export class Session {
           client.sftp((error, sftp) => {
             if (error !== undefined) return reject(error);
             sftp.on("close", forget);
-            resolve(new Channel(sftp));
+            channel = new Channel(sftp);
+            resolve(channel);
           });
         });
         client.connect(this.#configuration(sock, hostKey));
@@ -123,30 +126,57 @@ function dial({ host, port }: SftpOptions): Promise<net.Socket> {
 /** An open SFTP channel: its requests as promises. What the server does not offer fails with OP_UNSUPPORTED. */
 export class Channel {
   readonly #sftp: SFTPWrapper;
+  readonly #waiting = new Set<(error: Error) => void>();
+  #isGone = false;
 
   constructor(sftp: SFTPWrapper) {
     this.#sftp = sftp;
   }
 
+  /** Fails what is under way and what is yet asked for: ssh2 leaves a request to a closed channel without an answer. */
+  gone(): void {
+    this.#isGone = true;
+    for (const reject of this.#waiting) reject(cut());
+    this.#waiting.clear();
+  }
+
+  #call<T>(start: (done: Callback<T>) => unknown): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#isGone) return reject(cut());
+      this.#waiting.add(reject);
+      const settled = (error: Error | null | undefined, value: T): void => {
+        this.#waiting.delete(reject);
+        if (error === undefined || error === null) resolve(value);
+        else reject(error);
+      };
+      try {
+        start(settled);
+      } catch (error) {
+        // ssh2 throws at once where the server does not list an extension.
+        settled(Object.assign(new Error("the server does not offer it", { cause: error }), { code: 8 }), undefined as T);
+      }
+    });
+  }
+
   open(file: string, flags: "r" | "wx"): Promise<Buffer> {
-    return call((done) => this.#sftp.open(file, flags, flags === "wx" ? { mode: 0o600 } : {}, done));
+    return this.#call((done) => this.#sftp.open(file, flags, flags === "wx" ? { mode: 0o600 } : {}, done));
   }
 
   closeHandle(handle: Buffer): Promise<void> {
-    return call((done) => this.#sftp.close(handle, done as Callback<void>));
+    return this.#call((done) => this.#sftp.close(handle, done));
   }
 
   fstat(handle: Buffer): Promise<Stats> {
-    return call((done) => this.#sftp.fstat(handle, done));
+    return this.#call((done) => this.#sftp.fstat(handle, done));
   }
 
   stat(file: string): Promise<Stats> {
-    return call((done) => this.#sftp.stat(file, done));
+    return this.#call((done) => this.#sftp.stat(file, done));
   }
 
   /** Bytes read; 0 at the end. */
   read(handle: Buffer, into: Buffer, position: number): Promise<number> {
-    return call((done) => this.#sftp.read(handle, into, 0, into.byteLength, position, (error, bytes) => {
+    return this.#call((done) => this.#sftp.read(handle, into, 0, into.byteLength, position, (error, bytes) => {
       if (error !== undefined && error !== null && (error as { code?: unknown }).code === 1) done(undefined, 0);
       else done(error, bytes);
     }));
@@ -154,43 +184,43 @@ export class Channel {
 
   /** The bytes are copied before this returns. */
   write(handle: Buffer, bytes: Buffer, position: number): Promise<void> {
-    return call((done) => this.#sftp.write(handle, bytes, 0, bytes.byteLength, position, done as Callback<void>));
+    return this.#call((done) => this.#sftp.write(handle, bytes, 0, bytes.byteLength, position, done));
   }
 
   fsync(handle: Buffer): Promise<void> {
-    return extension((done) => this.#sftp.ext_openssh_fsync(handle, done));
+    return this.#call((done) => this.#sftp.ext_openssh_fsync(handle, done));
   }
 
   /** Fails if the target is there. */
   rename(from: string, to: string): Promise<void> {
-    return call((done) => this.#sftp.rename(from, to, done as Callback<void>));
+    return this.#call((done) => this.#sftp.rename(from, to, done));
   }
 
   /** Takes the target's place. */
   posixRename(from: string, to: string): Promise<void> {
-    return extension((done) => this.#sftp.ext_openssh_rename(from, to, done as Callback<void>));
+    return this.#call((done) => this.#sftp.ext_openssh_rename(from, to, done));
   }
 
   unlink(file: string): Promise<void> {
-    return call((done) => this.#sftp.unlink(file, done as Callback<void>));
+    return this.#call((done) => this.#sftp.unlink(file, done));
   }
 
   mkdir(folder: string): Promise<void> {
-    return call((done) => this.#sftp.mkdir(folder, { mode: 0o700 } satisfies Partial<Attributes>, done as Callback<void>));
+    return this.#call((done) => this.#sftp.mkdir(folder, { mode: 0o700 } satisfies Partial<Attributes>, done));
   }
 
   rmdir(folder: string): Promise<void> {
-    return call((done) => this.#sftp.rmdir(folder, done as Callback<void>));
+    return this.#call((done) => this.#sftp.rmdir(folder, done));
   }
 
   readdir(folder: string): Promise<readonly FileEntryWithStats[]> {
-    return call((done) => this.#sftp.readdir(folder, done));
+    return this.#call((done) => this.#sftp.readdir(folder, done));
   }
 
   /** Blocks that this user may still fill on the folder's file system; undefined where the server does not say. */
   async freeBlocks(folder: string): Promise<number | undefined> {
     try {
-      const info = await extension<{ f_bavail: number | bigint }>((done) => this.#sftp.ext_openssh_statvfs(folder, done));
+      const info = await this.#call<{ f_bavail: number | bigint }>((done) => this.#sftp.ext_openssh_statvfs(folder, done));
       return Number(info.f_bavail);
     } catch {
       return undefined;
@@ -198,19 +228,6 @@ export class Channel {
   }
 }
 
-function call<T>(start: (done: Callback<T>) => unknown): Promise<T> {
-  return new Promise((resolve, reject) => {
-    start((error, value) => (error === undefined || error === null ? resolve(value) : reject(error)));
-  });
-}
-
-async function extension<T>(start: (done: (error: Error | undefined, value: T) => void) => unknown): Promise<T> {
-  return new Promise((resolve, reject) => {
-    try {
-      start((error, value) => (error === undefined || error === null ? resolve(value) : reject(error)));
-    } catch {
-      // ssh2 throws at once where the server does not list the extension.
-      reject(Object.assign(new Error("the server does not offer it"), { code: 8 }));
-    }
-  });
+function cut(): Error {
+  return Object.assign(new Error("the connection was cut"), { code: "ECONNRESET" });
 }
