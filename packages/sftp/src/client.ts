@@ -163,14 +163,7 @@ export class SftpClient implements ReplicaClient {
   #clean(channel: Channel, folder: string, nowMs: number): void {
     if (this.#cleaned.has(folder)) return;
     this.#cleaned.add(folder);
-    void channel
-      .readdir(folder)
-      .then(async (entries) => {
-        for (const { filename, attrs } of entries) {
-          if (isTemporary(filename) && attrs.mtime * 1000 < nowMs - STALE_MS) await channel.unlink(`${folder}/${filename}`);
-        }
-      })
-      .catch(() => {});
+    void removeStale(channel, folder, nowMs).catch(() => {});
   }
 
   /** Removes folders that are empty, up to the root. */
@@ -264,4 +257,10 @@ function ignoreThere(error: unknown): void {
 
 function ignoreUnsupported(error: unknown): void {
   if (statusOf(error) !== STATUS.OP_UNSUPPORTED) throw error;
+}
+
+async function removeStale(channel: Channel, folder: string, nowMs: number): Promise<void> {
+  for (const { filename, attrs } of await channel.readdir(folder)) {
+    if (isTemporary(filename) && attrs.mtime * 1000 < nowMs - STALE_MS) await channel.unlink(`${folder}/${filename}`);
+  }
 }

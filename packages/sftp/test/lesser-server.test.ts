@@ -76,7 +76,10 @@ function serve(session: SFTPWrapper): void {
   }));
   session.on("READDIR", (id, handle) => attempt(id, () => {
     const entry = entryOf(handle);
-    if (entry.read) return void session.status(id, STATUS_CODE.EOF);
+    if (entry.read) {
+      session.status(id, STATUS_CODE.EOF);
+      return;
+    }
     entry.read = true;
     session.name(id, fs.readdirSync(entry.file).map((filename) => ({ filename, longname: filename, attrs: attrs(fs.statSync(path.join(entry.file, filename))) })));
   }));
