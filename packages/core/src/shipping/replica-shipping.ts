@@ -26,6 +26,8 @@ const EAGER_BYTES = 4 << 20;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 30_000;
 const MOVED_RETRY_MS = 5;
+/** A failure that lasts is said again so often. */
+const REMIND_MS = 60_000;
 
 export type ReplicaState = "starting" | "shipping" | "retrying" | "failed" | "stopped";
 
@@ -60,6 +62,8 @@ export class ReplicaShipping {
   #wake: () => void = () => {};
   #urgent = false;
   #lastPut = -Infinity;
+  #failingSince = 0;
+  #toldAt = 0;
   #nextRetention = 0;
   #shippedSinceRetention = true;
   #waiters: Waiter[] = [];
@@ -176,6 +180,7 @@ export class ReplicaShipping {
       const until = this.#host.log.current.place;
       while (!signal.aborted && this.shipper.cursor !== undefined && comparePlace(this.shipper.cursor, until) < 0) {
         if (!(await this.shipper.shipNext(signal))) break;
+        this.#recovered();
       }
       this.#settleWaiters();
     } else if (this.#isSnapshotDue()) {
@@ -234,18 +239,25 @@ export class ReplicaShipping {
     if (this.#state !== "retrying") return;
     this.#state = "shipping";
     this.#error = undefined;
-    this.#logger("info", "replica answers again", { replica: this.target.name });
+    const downMs = Math.round(performance.now() - this.#failingSince);
+    this.#logger("info", "replica answers again", { replica: this.target.name, downMs, pendingBytes: this.shipper.pendingBytes });
   }
 
   #retrying(error: unknown, delayMs: number): void {
     const message = messageOf(error);
-    const level = this.#state === "retrying" && messageOf(this.#error) === message ? "debug" : "error";
+    const now = performance.now();
+    if (this.#state !== "retrying") this.#failingSince = now;
+    const isNews = this.#state !== "retrying" || messageOf(this.#error) !== message || now - this.#toldAt >= REMIND_MS;
+    if (isNews) this.#toldAt = now;
     this.#state = "retrying";
     this.#error = error;
-    this.#logger(level, "replica does not take what is shipped", {
+    this.#logger(isNews ? "error" : "debug", "replica does not take what is shipped", {
       replica: this.target.name,
       url: this.target.client.url,
       error: message,
+      // How far the replica is behind, and since when.
+      pendingBytes: this.shipper.pendingBytes,
+      failingMs: Math.round(now - this.#failingSince),
       retryInMs: Math.round(delayMs),
     });
     this.#host.progressed();
