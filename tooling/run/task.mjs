@@ -33,7 +33,7 @@ const tasks = {
   lint: [
     install,
     build,
-    () => run("oxlint", ["-c", "tooling/lint/oxlint.json", "packages", "tooling"]),
+    () => run("oxlint", ["-c", "tooling/lint/oxlint.json", "packages", "tooling", "examples"]),
     () => run("node", ["tooling/lint/floors.ts"]),
   ],
   format: [install, () => run("oxfmt", ["-c", "tooling/lint/oxfmt.json", "packages", "tooling"])],

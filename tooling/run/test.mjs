@@ -24,7 +24,7 @@ const CHECKS = [
   {
     name: "lint (oxlint)",
     command: "oxlint",
-    args: ["-c", "tooling/lint/oxlint.json", "--quiet", "packages", "tooling"],
+    args: ["-c", "tooling/lint/oxlint.json", "--quiet", "packages", "tooling", "examples"],
   },
   { name: "floors of the house", command: process.execPath, args: ["tooling/lint/floors.ts"] },
 ];

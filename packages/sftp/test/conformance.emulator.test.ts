@@ -22,7 +22,7 @@ function open(keyPath: string) {
 
 describeConformance({
   name: "@litewake/sftp on OpenSSH",
-  open: () => open(server.lockedKeyPath),
+  open: () => open(server.keyPath),
   denied: () => open(server.strangerKeyPath),
   secrets: [server.passphrase],
 });

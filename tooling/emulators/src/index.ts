@@ -2,4 +2,4 @@
 export { azurite, gcs, minio, sftp, toxiproxy } from "./endpoints.ts";
 export { minioBinary } from "./binaries.ts";
 export { minioClient, temporaryCredentials, type TemporaryCredentials } from "./set-up.ts";
-export { type FaultProxy, faultProxy } from "./fault-proxy.ts";
+export { type FaultProxy, faultProxy, type Toxic } from "./fault-proxy.ts";

@@ -6,7 +6,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { repositoryRoot } from "@litewake-tooling/testkit/repository";
 import { emulatorFolder } from "./endpoints.ts";
 import { type Server, servers } from "./servers.ts";
-import { prepareSsh } from "./ssh-keys.ts";
 import { setUp } from "./set-up.ts";
 
 const READY_WITHIN_MS = 30_000;
@@ -60,7 +59,7 @@ function dockerAnswers(): boolean {
 }
 
 async function startWithDocker(missing: readonly Server[]): Promise<void> {
-  if (missing.some(({ name }) => name === "sftp")) await prepareSsh();
+  for (const server of missing) await server.prepare?.();
   fs.mkdirSync(runFolder, { recursive: true });
   fs.writeFileSync(dockerMark, "");
   const names = missing.map(({ name }) => name);

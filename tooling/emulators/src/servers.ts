@@ -1,5 +1,5 @@
 // The servers as data: how each is started natively, and how one sees that it answers.
-import { chownSync, mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { azuriteScript, gcsBinary, minioBinary, openSsh, toxiproxyBinary } from "./binaries.ts";
@@ -19,6 +19,8 @@ export interface Server {
   readonly name: "minio" | "gcs" | "azurite" | "sftp" | "toxiproxy";
   /** Set in the environment, a server that somebody else runs takes the place of ours. */
   readonly givenBy?: string;
+  /** Makes the files that it reads; `launch` does so by itself. */
+  prepare?(): Promise<unknown>;
   /** Gets what it needs to start, from the registries if need be. */
   launch(): Promise<Launch>;
   /** Whether it answers now. */
@@ -62,11 +64,10 @@ export const servers: readonly Server[] = [
   },
   {
     name: "sftp",
+    prepare: prepareSsh,
     async launch() {
       const { sshd, env } = await openSsh();
       const { config, uid, gid } = await prepareSsh();
-      mkdirSync(sftp.root, { recursive: true });
-      if (uid !== undefined && gid !== undefined) chownSync(sftp.root, uid, gid);
       const as = uid === undefined || gid === undefined ? {} : { uid, gid };
       return { command: sshd, args: ["-D", "-e", "-f", config], env, ...as };
     },

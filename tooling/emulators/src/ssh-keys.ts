@@ -40,7 +40,8 @@ export async function prepareSsh(): Promise<PreparedSsh> {
   const config = path.join(served, "sshd_config");
   fs.writeFileSync(config, configuration(served, hostKey));
   const user = process.getuid?.() === 0 ? idsOf(sftp.user) : { uid: undefined, gid: undefined };
-  if (user.uid !== undefined) fs.chownSync(hostKey, user.uid, user.gid);
+  fs.mkdirSync(sftp.root, { recursive: true });
+  if (user.uid !== undefined) for (const place of [hostKey, sftp.root]) fs.chownSync(place, user.uid, user.gid);
   return { config, ...user };
 }
 

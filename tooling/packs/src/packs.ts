@@ -50,7 +50,7 @@ export async function installInto(folder: string, packs: Packs, names: readonly 
 }
 
 function withoutOurs(dependencies: unknown, ours: Readonly<Record<string, string>>): object {
-  return Object.fromEntries(Object.entries((dependencies ?? {}) as object).filter(([name]) => !Object.hasOwn(ours, name)));
+  return Object.fromEntries(Object.entries(dependencies ?? {}).filter(([name]) => !Object.hasOwn(ours, name)));
 }
 
 /** The name under which a package is published. */
