@@ -48,6 +48,8 @@ export interface FollowerTuning {
   readonly restAfterMs: number;
   /** Largest tail that is kept outside the WAL for a rotation. Bytes. */
   readonly spoolLimitBytes: number;
+  /** How long a wait before the next try at a replica really takes, given how long it should; for tests of long outages. */
+  readonly retryWait?: ((ms: number) => number) | undefined;
   /** Called at each step; for tests. */
   readonly onStep?: ((step: FollowerStep) => void) | undefined;
 }

@@ -68,6 +68,10 @@ export class DatabaseSession implements ShipperHost {
     this.log.begin(this.follower.epoch);
   }
 
+  retryWait(ms: number): number {
+    return this.#options.tuning.retryWait?.(ms) ?? ms;
+  }
+
   step(step: FollowerStep): void {
     this.#options.tuning.onStep?.(step);
   }

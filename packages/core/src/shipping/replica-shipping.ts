@@ -151,7 +151,7 @@ export class ReplicaShipping {
         if (this.#restartGeneration(error)) continue;
         if (isFatal(error)) return this.#fail(error);
         this.#retrying(error, delay);
-        await this.#pause(delay * (0.5 + Math.random() / 2), false);
+        await this.#pause(this.#host.retryWait(delay * (0.5 + Math.random() / 2)), false);
         delay = Math.min(delay * 2, LAST_RETRY_MS);
       }
     }

@@ -31,4 +31,6 @@ export interface ShipperHost {
   /** A replica has moved on: a position was acknowledged, or it was found, let go, or given up. */
   progressed(): void;
   step(step: FollowerStep): void;
+  /** How long a wait before the next try really takes. Milliseconds. */
+  retryWait(ms: number): number;
 }
