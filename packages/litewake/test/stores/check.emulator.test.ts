@@ -41,6 +41,8 @@ describe("check", () => {
     expect(result.code, result.stdout).toBe(0);
     const lines = result.stdout.trimEnd().split("\n");
     expect(lines.filter((line) => line.startsWith("ok ")).length).toBeGreaterThan(50);
+    // The secret came by the environment.
+    expect(lines.some((line) => /^ok +errors\.no-secrets /.test(line))).toBe(true);
     expect(lines.at(-1)).toMatch(/^s3:\/\/.*: \d+ passed, 0 failed, \d+ skipped$/);
     expect(await objectsBelow(url)).toEqual([]);
   });

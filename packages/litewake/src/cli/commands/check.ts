@@ -5,6 +5,7 @@ import { prefixed, type ReplicaClient } from "@litewake/core/backend";
 // Types only: the kit is not loaded, and need not be installed, before it is asked for.
 import type { CaseResult, ConformanceReport, RunOptions, Subject } from "@litewake/conformance";
 import { importPackage } from "../../backends.ts";
+import type { ReplicaConfig } from "../../config/config.ts";
 import { parseSize } from "../../config/size.ts";
 import { type Command, JSON_FLAG, print, printJson } from "../command.ts";
 import { lineOf } from "../exit-code.ts";
@@ -26,6 +27,17 @@ async function loadKit({ config }: Target): Promise<Kit> {
   return module as unknown as Kit;
 }
 
+/** Settings and variables whose values must never be printed; shorter ones would be found in any text. */
+const SECRET_SETTING = /secret|password|passphrase|token|account-key|customer-key|connection-string/;
+const SECRET_VARIABLE = /^(?:AWS|LITESTREAM|LITEWAKE|AZURE)_.*(?:SECRET|PASSWORD|PASSPHRASE|TOKEN|ACCOUNT_KEY|STORAGE_KEY|CUSTOMER_KEY|CONNECTION_STRING)/;
+const SHORTEST_SECRET = 8;
+
+function secretsOf({ settings }: ReplicaConfig): readonly string[] {
+  const given = Object.entries(settings).filter(([name]) => SECRET_SETTING.test(name));
+  const inherited = Object.entries(process.env).filter(([name]) => SECRET_VARIABLE.test(name));
+  return [...given, ...inherited].map(([, value]) => String(value ?? "")).filter((value) => value.length >= SHORTEST_SECRET);
+}
+
 /** The store under a folder that nobody else uses, and that is emptied at the end. */
 function subjectOf(target: Target, folder: string): Subject {
   const [replica] = target.replicas;
@@ -34,6 +46,7 @@ function subjectOf(target: Target, folder: string): Subject {
   let roots = 0;
   return {
     name: replica.url ?? replica.name,
+    secrets: secretsOf(replica),
     async open() {
       roots += 1;
       const store = await openStore();
