@@ -1,10 +1,11 @@
 // Where a replica on Azure Blob Storage lies and how to reach it, and what of that makes no sense.
-import { readFileSync } from "node:fs";
 import {
+  endpointUrl,
   filled,
   invalidConfig,
   isLoopback,
   keyPrefix,
+  readCaFile,
   readUrl,
   type ReplicaLocation,
   Settings,
@@ -45,13 +46,14 @@ export function absOptions(location: ReplicaLocation): AbsOptions {
   const { env } = location;
   const parts = connectionStringOf(settings, env);
   const name = account ?? settings.text("account-name") ?? parts?.["AccountName"] ?? filled(env["AZURE_STORAGE_ACCOUNT"]);
+  const ca = settings.text("ca-file");
   return {
     container: provenContainer(container),
     prefix,
     endpoint: endpointOf(settings.text("endpoint") ?? parts?.["BlobEndpoint"], name, parts),
     credential: credentialOf(settings, env, name, parts),
     accessTier: tierOf(settings.text("access-tier")),
-    ca: caOf(settings.text("ca-file")),
+    ca: ca === undefined ? undefined : readCaFile(ca),
   };
 }
 
@@ -118,11 +120,7 @@ function endpointOf(given: string | undefined, account: string | undefined, part
     if (!/^[a-z0-9-]{3,63}$/.test(account)) throw invalidConfig(`${JSON.stringify(account)} cannot be an account's name`);
     return `https://${account}.blob.${parts?.["EndpointSuffix"] ?? "core.windows.net"}`;
   }
-  const scheme = /^[a-z]+:\/\//i.test(given) ? "" : isLoopback(given.replace(/(?::\d+)?(?:\/.*)?$/, "")) ? "http://" : "https://";
-  const url = URL.parse(`${scheme}${given}`);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "" || url.username !== "" || url.search !== "") {
-    throw invalidConfig(`endpoint: ${given} is no address; write it as https://host:port`);
-  }
+  const url = endpointUrl(given, "endpoint");
   const path = url.pathname.replace(/\/+$/, "");
   // Emulators have the account in the path, Azure has it in the host.
   const isEmulator = isLoopback(url.hostname) || /^[\d.]+$|^\[/.test(url.hostname);
@@ -137,18 +135,6 @@ function tierOf(given: string | undefined): AbsOptions["accessTier"] {
     throw invalidConfig("access-tier: archived blobs cannot be read at once, so no restore would work; take Cool or Cold");
   }
   throw invalidConfig(`access-tier: ${given} is not known; it is Hot, Cool or Cold`);
-}
-
-function caOf(file: string | undefined): string | undefined {
-  if (file === undefined) return undefined;
-  let pem: string;
-  try {
-    pem = readFileSync(file, "utf8");
-  } catch (error) {
-    throw invalidConfig(`ca-file: ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw invalidConfig(`ca-file: ${file} holds no certificate in PEM form`);
-  return pem;
 }
 
 function provenContainer(container: string): string {

@@ -24,10 +24,12 @@ export { abortable, abortedError, throwIfAborted, withOwnSignal } from "./backen
 export { bodyChunks } from "./backend/body.ts";
 export { canBegin, checkKey, compareKeys, keyProblem, MAX_KEY_BYTES } from "./backend/key.ts";
 export {
+  endpointUrl,
   filled,
   invalidConfig,
   isLoopback,
   keyPrefix,
+  readCaFile,
   readUrl,
   Settings,
   shownUrl,

@@ -1,6 +1,7 @@
 // Where a replica on Google Cloud Storage lies and how to reach it, and what of that makes no sense.
 import { readFileSync } from "node:fs";
 import {
+  endpointUrl,
   filled,
   invalidConfig,
   keyPrefix,
@@ -43,7 +44,8 @@ export function gcsOptions(location: ReplicaLocation): GcsOptions {
   return {
     bucket: provenBucket(bucket),
     prefix,
-    endpoint: endpointOf(given, "endpoint") ?? endpointOf(emulator, "STORAGE_EMULATOR_HOST"),
+    // Often given without a scheme; Google's own clients then take http.
+    endpoint: given === undefined ? emulator && endpointUrl(emulator, "STORAGE_EMULATOR_HOST", true).origin : endpointUrl(given, "endpoint").origin,
     anonymous: given === undefined && emulator !== undefined,
     keyFile: provenKeyFile(keyFile),
     kmsKeyName: provenKey(settings.text("kms-key-name")),
@@ -71,17 +73,6 @@ function placeOf({ url, settings: given }: ReplicaLocation): Place {
   }
   if (host === "") throw invalidConfig(`${shownUrl(url)} names no bucket: gcs://bucket/path`);
   return { bucket: host, prefix: keyPrefix(path), settings };
-}
-
-function endpointOf(given: string | undefined, name: string): string | undefined {
-  if (given === undefined) return undefined;
-  // STORAGE_EMULATOR_HOST is often given without a scheme; Google's own clients then take http.
-  const scheme = /^[a-z]+:\/\//i.test(given) ? "" : name === "endpoint" ? "https://" : "http://";
-  const url = URL.parse(`${scheme}${given}`);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "" || url.username !== "") {
-    throw invalidConfig(`${name}: ${given} is no address; write it as https://host:port`);
-  }
-  return url.origin;
 }
 
 function provenBucket(bucket: string): string {

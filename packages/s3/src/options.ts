@@ -1,10 +1,10 @@
 // Where an S3 replica lies and how to reach it: the URL, the settings, the environment, and what of them makes no sense.
-import { readFileSync } from "node:fs";
 import {
+  endpointUrl,
   filled,
   invalidConfig,
-  isLoopback,
   keyPrefix,
+  readCaFile,
   readUrl,
   type ReplicaLocation,
   Settings,
@@ -71,6 +71,7 @@ export function s3Options(location: ReplicaLocation): S3Options {
   const given = filled(env["AWS_ENDPOINT_URL_S3"]) ?? filled(env["AWS_ENDPOINT_URL"]);
   const endpoint = endpointOf(settings.text("endpoint") ?? hostEndpoint ?? given);
   const profile = overridden(profileOf(endpoint === undefined ? undefined : new URL(endpoint).hostname), settings);
+  const ca = settings.text("ca-file") ?? filled(env["AWS_CA_BUNDLE"]);
   return {
     bucket: provenBucket(bucket),
     prefix,
@@ -83,7 +84,7 @@ export function s3Options(location: ReplicaLocation): S3Options {
     encryption: encryptionOf(settings, env),
     storageClass: storageClassOf(settings),
     tags: tagsOf(settings),
-    ca: caOf(settings, env),
+    ca: ca === undefined ? undefined : readCaFile(ca),
     skipVerify: settings.flag("skip-verify") ?? false,
   };
 }
@@ -116,13 +117,8 @@ function placeOf({ url, settings: given }: ReplicaLocation): Place {
 
 function endpointOf(given: string | undefined): string | undefined {
   if (given === undefined) return undefined;
-  const scheme = /^[a-z]+:\/\//i.test(given) ? "" : isLoopback(given.replace(/(?::\d+)?(?:\/.*)?$/, "")) ? "http://" : "https://";
-  const url = URL.parse(`${scheme}${given}`);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "") {
-    throw invalidConfig(`endpoint: ${given} is no address; write it as https://host:port`);
-  }
-  if (url.username !== "" || url.password !== "") throw invalidConfig("endpoint: takes no user or password");
-  if (url.search !== "" || (url.pathname !== "/" && url.pathname !== "")) {
+  const url = endpointUrl(given, "endpoint");
+  if (url.pathname !== "/") {
     throw invalidConfig(`endpoint: ${given} is more than scheme, host and port; the bucket belongs in bucket:, a folder in path:`);
   }
   return url.origin;
@@ -180,19 +176,6 @@ function tagsOf(settings: Settings): string | undefined {
   }
   if (pairs.length > 10) throw invalidConfig(`tags: ${pairs.length} are more than the 10 that S3 allows`);
   return new URLSearchParams(pairs.map((pair) => pair.split("=", 2) as [string, string])).toString();
-}
-
-function caOf(settings: Settings, env: Env): string | undefined {
-  const file = settings.text("ca-file") ?? filled(env["AWS_CA_BUNDLE"]);
-  if (file === undefined) return undefined;
-  let pem: string;
-  try {
-    pem = readFileSync(file, "utf8");
-  } catch (error) {
-    throw invalidConfig(`ca-file: ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw invalidConfig(`ca-file: ${file} holds no certificate in PEM form`);
-  return pem;
 }
 
 function overridden(profile: Profile, settings: Settings): Profile {

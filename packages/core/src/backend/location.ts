@@ -1,4 +1,5 @@
 // Reads a replica's URL and settings the same way for every backend: percent-encoding, options after ?, what clashes.
+import { readFileSync } from "node:fs";
 import type { ReplicaLocation, SettingValue } from "./client.ts";
 import { ReplicaError } from "./error.ts";
 
@@ -102,6 +103,32 @@ export function keyPrefix(path: string): string {
 /** Whether a host is this machine, so that what goes there unencrypted goes over no wire. */
 export function isLoopback(host: string): boolean {
   return /^(?:localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/i.test(host);
+}
+
+/**
+ * The address of a store. Without a scheme it is https, or http on this machine; `http://` that is written out is taken as
+ * meant. `plain`: http is what is meant where there is no scheme.
+ */
+export function endpointUrl(given: string, name: string, plain = false): URL {
+  const host = given.replace(/(?::\d+)?(?:\/.*)?$/, "");
+  const scheme = /^[a-z]+:\/\//i.test(given) ? "" : plain || isLoopback(host) ? "http://" : "https://";
+  const url = URL.parse(`${scheme}${given}`);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "" || url.username !== "" || url.search !== "") {
+    throw invalidConfig(`${name}: ${given} is no address; write it as https://host:port`);
+  }
+  return url;
+}
+
+/** The certificates of a `ca-file` setting, PEM. */
+export function readCaFile(file: string): string {
+  let pem: string;
+  try {
+    pem = readFileSync(file, "utf8");
+  } catch (error) {
+    throw invalidConfig(`ca-file: ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw invalidConfig(`ca-file: ${file} holds no certificate in PEM form`);
+  return pem;
 }
 
 /** A URL without what may be secret: user, password and options. */
