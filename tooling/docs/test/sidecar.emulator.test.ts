@@ -18,9 +18,9 @@ const databases = ${JSON.stringify(names)}.map((name) => new DatabaseSync("data/
 for (const db of databases) db.exec("pragma journal_mode = wal; create table if not exists events(id integer primary key, what text)");
 const add = (what) => databases.forEach((db) => db.prepare("insert into events(what) values (?)").run(what));
 add("boot");
+process.on("SIGTERM", () => { add("last"); process.exit(0); });
 console.log("litejoin has", databases.map((db) => db.prepare("select count(*) as n from events where what = 'boot'").get().n).join(" "), "boots");
 setInterval(() => add("event"), 50);
-process.on("SIGTERM", () => { add("last"); process.exit(0); });
 `;
 
 /** As users have it today: no \`set -e\`, a loop over the shards alone. */

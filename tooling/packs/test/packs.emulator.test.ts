@@ -83,8 +83,13 @@ it("the command line from tarballs asks for the package that a URL needs, and ta
   using app = emptyApp();
   await installInto(app.path, packs, ["core", "litewake", "file"]);
   const litewake = app.join("node_modules/.bin/litewake");
-  const without = await runToEnd(process.execPath, [fs.realpathSync(litewake), "generations", "s3://bucket/x"], { cwd: app.path, env });
-  expect(without).toMatchObject({ code: 2, stderr: "litewake: s3:// needs the package @litewake/s3: npm install @litewake/s3\n" });
+  const url = "s3://bucket/x";
+  for (const args of [["generations", url], ["replicate", "shop.db", url], ["restore", "-o", "x.db", url], ["doctor", url], ["check", url]]) {
+    const without = await runToEnd(process.execPath, [fs.realpathSync(litewake), ...args], { cwd: app.path, env });
+    const line = "s3:// needs the package @litewake/s3: npm install @litewake/s3";
+    expect(`${without.stdout}${without.stderr}`, args.join(" ")).toContain(args[0] === "check" ? "npm install @litewake/conformance" : line);
+    expect(without.code, args.join(" ")).toBe(args[0] === "doctor" ? 1 : 2);
+  }
   const check = await runToEnd(process.execPath, [fs.realpathSync(litewake), "check", `file://${app.join("replica")}`], { cwd: app.path, env });
   expect(check).toMatchObject({ code: 2, stderr: "litewake: check needs the package @litewake/conformance: npm install @litewake/conformance\n" });
   await installInto(app.path, packs, ["core", "litewake", "file", "conformance"]);

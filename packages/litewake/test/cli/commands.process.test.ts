@@ -132,12 +132,6 @@ describe("a configuration", () => {
 });
 
 describe("a replica's kind", () => {
-  it("whose package is not installed is one line with the command that installs it", async () => {
-    for (const args of [["generations", "s3://bucket/app"], ["replicate", "shop.db", "s3://bucket/app"], ["restore", "-o", "x.db", "s3://bucket/app"]]) {
-      expect(mistake(await litewake(...args))).toEqual({ code: 2, line: "litewake: s3:// needs the package @litewake/s3: npm install @litewake/s3" });
-    }
-  });
-
   it("that is not known names the likely one", async () => {
     expect(mistake(await litewake("generations", "s33://bucket/app"))).toEqual({
       code: 2,
