@@ -37,6 +37,7 @@ exec litewake replicate -exec "litejoin run -c litejoin.yaml"
 `;
 
 let folder: TempDir;
+const booted: ManagedProcess[] = [];
 
 async function emptyBucket(): Promise<void> {
   const s3 = minioClient();
@@ -54,13 +55,15 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  for (const running of booted.splice(0)) if (running.running) await killAll(running);
   await emptyBucket();
   folder.remove();
 });
 
 function boot(script: string, config = path.join(example, "litestream.yml")): ManagedProcess {
   fs.mkdirSync(folder.join("data"), { recursive: true });
-  return new ManagedProcess("bash", [script], {
+  // A group of their own, so that all of it can be killed at once.
+  const running = new ManagedProcess("setsid", ["bash", script], {
     cwd: folder.path,
     env: {
       PATH: [folder.join("bin"), path.join(repositoryRoot, "node_modules/.bin"), process.env["PATH"]].join(path.delimiter),
@@ -71,51 +74,53 @@ function boot(script: string, config = path.join(example, "litestream.yml")): Ma
       AWS_SECRET_ACCESS_KEY: minio.secretAccessKey,
     },
   });
+  booted.push(running);
+  return running;
 }
 
 const loseDisk = (): void => fs.rmSync(folder.join("data"), { recursive: true });
 const boots = (n: number): RegExp => new RegExp(`litejoin has ${names.map(() => n).join(" ")} boots`);
 
-/** Resolves when so many databases have something in the store that is younger than now. */
+/** Resolves when so many databases have shipped all that is committed now: the second segment from now on was begun after now. */
 async function shipped(databases = names.length): Promise<void> {
   const since = Date.now();
   await expect
     .poll(
       async () => {
-        const fresh = new Set<string>();
+        const fresh = new Map<string, number>();
         for await (const { name, lastModified } of minioClient().listObjectsV2(BUCKET, "", true)) {
-          if (/\/wal\//.test(String(name)) && new Date(lastModified ?? 0).getTime() > since) fresh.add(String(name).split("/")[0] ?? "");
+          const [shard = ""] = String(name).split("/");
+          if (/\/wal\//.test(String(name)) && new Date(lastModified ?? 0).getTime() > since) fresh.set(shard, (fresh.get(shard) ?? 0) + 1);
         }
-        return fresh.size;
+        return [...fresh.values()].filter((count) => count >= 2).length;
       },
       { timeout: 30_000, interval: 200 },
     )
     .toBe(databases);
 }
 
+/** Replication and its application at once, as they go with their container. */
 async function killAll(running: ManagedProcess): Promise<void> {
-  // The application first, as it would go with its container: it must not outlive the test.
-  const children = fs.readFileSync(`/proc/${running.pid}/task/${running.pid}/children`, "utf8").trim().split(" ").filter(Boolean);
-  for (const child of children) process.kill(Number(child), "SIGKILL");
-  await running.kill9();
+  process.kill(-running.pid, "SIGKILL");
+  await running.ended;
 }
 
 describe("the sidecar", () => {
   it("boots on an empty store, comes back after a kill and after a stop with what was shipped", async () => {
     const script = path.join(example, "run.sh");
-    await using first = boot(script);
+    const first = boot(script);
     await first.waitFor(boots(1), 60_000);
     await shipped();
     await killAll(first);
     loseDisk();
 
-    await using second = boot(script);
+    const second = boot(script);
     await second.waitFor(boots(2), 60_000);
     await shipped();
     expect(await second.stop(), second.output()).toEqual({ code: 0, signal: null });
     loseDisk();
 
-    await using third = boot(script);
+    const third = boot(script);
     await third.waitFor(boots(3), 60_000);
     for (const name of names) {
       const db = new DatabaseSync(folder.join("data", `${name}.db`), { readOnly: true });
@@ -129,12 +134,12 @@ describe("the sidecar", () => {
   it("does not start the application when the store does not answer", async () => {
     const script = fs.readFileSync(path.join(example, "run.sh"), "utf8").replaceAll("restore -if", "restore -patience 0 -if");
     fs.writeFileSync(folder.join("run.sh"), script);
-    await using running = boot(folder.join("run.sh"));
+    const running = boot(folder.join("run.sh"));
     await running.waitFor(boots(1), 60_000);
     await running.stop();
     loseDisk();
     fs.writeFileSync(folder.join("run.sh"), `export AWS_SECRET_ACCESS_KEY=wrong-secret-key\n${script}`);
-    await using refused = boot(folder.join("run.sh"));
+    const refused = boot(folder.join("run.sh"));
     expect(await refused.ended).toEqual({ code: 4, signal: null });
     expect(refused.output()).toContain("the secret access key is wrong");
     expect(refused.output()).not.toContain("litejoin has");
@@ -146,12 +151,12 @@ it("the script as users of Litestream have it runs with the program's name repla
   // As theirs: one entry for each shard and no more.
   const [shards = ""] = fs.readFileSync(path.join(example, "litestream.yml"), "utf8").split("  # What could not be processed");
   fs.writeFileSync(folder.join("litestream.yml"), shards);
-  await using first = boot(folder.join("run.sh"), folder.join("litestream.yml"));
+  const first = boot(folder.join("run.sh"), folder.join("litestream.yml"));
   await first.waitFor(boots(1), 60_000);
   await shipped(8);
   await killAll(first);
   loseDisk();
-  await using second = boot(folder.join("run.sh"), folder.join("litestream.yml"));
+  const second = boot(folder.join("run.sh"), folder.join("litestream.yml"));
   const line = await second.waitFor(/litejoin has [\d ]+ boots/, 60_000);
   // What is not replicated is not there again.
   expect(line).toContain(`${Array(8).fill(2).join(" ")} 1 boots`);
