@@ -51,11 +51,24 @@ function configuration(options: S3Options, httpAgent: HttpAgent, httpsAgent: Htt
     // What is stored holds a checksum of its own, which every restore proves.
     responseChecksumValidation: "WHEN_REQUIRED",
     requestHandler: { httpAgent, httpsAgent, connectionTimeout: CONNECT_MS, socketTimeout: SILENCE_MS },
-    region: region ?? "us-east-1",
+    region: region ?? (() => sharedRegion(sharedProfile)),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(credentials === undefined ? {} : { credentials: { ...credentials } }),
     ...(sharedProfile === undefined ? {} : { profile: sharedProfile }),
   };
+}
+
+/** The region of the shared AWS configuration, where Amazon's own tools look too. */
+async function sharedRegion(profile: string | undefined): Promise<string> {
+  const probe = new S3Client(profile === undefined ? {} : { profile });
+  try {
+    return await probe.config.region();
+  } catch {
+    // None is set: any will do to begin with, since Amazon redirects to the bucket's own.
+    return "us-east-1";
+  } finally {
+    probe.destroy();
+  }
 }
 
 /** Where an answer's Date header is kept: the store's clock, which the SDK does not hand out. */

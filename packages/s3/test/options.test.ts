@@ -1,10 +1,10 @@
 // Where an S3 replica lies, as URLs, settings and the environment say it; and one line for each mistake.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
+import fs from "node:fs";
 import { ReplicaError, type ReplicaLocation } from "@litewake/core/backend";
 import { s3, s3Options } from "@litewake/s3";
-import { describe, expect, it } from "vitest";
+import { tempDir } from "@litewake-tooling/testkit";
+import { describe, expect, it, vi } from "vitest";
+import { connect } from "../src/connection.ts";
 
 const options = (location: Partial<ReplicaLocation>) => s3Options({ settings: {}, env: {}, ...location });
 
@@ -115,14 +115,10 @@ describe("settings", () => {
   });
 
   it("a file that is no certificate is refused as ca-file", () => {
-    const folder = mkdtempSync(path.join(tmpdir(), "litewake-s3-"));
-    try {
-      const file = path.join(folder, "ca.pem");
-      writeFileSync(file, "hello");
-      expect(mistakeOf({ settings: { bucket: "b", "ca-file": file } })).toBe(`ca-file: ${file} holds no certificate in PEM form`);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    using folder = tempDir("s3-ca");
+    const file = folder.join("ca.pem");
+    fs.writeFileSync(file, "hello");
+    expect(mistakeOf({ settings: { bucket: "b", "ca-file": file } })).toBe(`ca-file: ${file} holds no certificate in PEM form`);
   });
 });
 
@@ -141,6 +137,32 @@ describe("credentials", () => {
 
   it("of a named profile go before the environment's", () => {
     expect(options({ settings: { ...settings, profile: "backup" }, env: aws })).toMatchObject({ credentials: undefined, sharedProfile: "backup" });
+  });
+});
+
+describe("the region", () => {
+  it("is that of the shared configuration where nothing else names one, and else any", async () => {
+    using folder = tempDir("s3-region");
+    fs.writeFileSync(folder.join("config"), "[default]\nregion = eu-north-1\n[profile backup]\nregion = ap-south-1\n");
+    const regionOf = async (settings: Record<string, string>): Promise<string> => {
+      const { s3: client, close } = connect(options({ settings: { bucket: "b", ...settings } }));
+      try {
+        return await client.config.region();
+      } finally {
+        close();
+      }
+    };
+    vi.stubEnv("AWS_CONFIG_FILE", folder.join("config"));
+    for (const name of ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"]) vi.stubEnv(name, undefined);
+    try {
+      expect(await regionOf({})).toBe("eu-north-1");
+      expect(await regionOf({ profile: "backup" })).toBe("ap-south-1");
+      expect(await regionOf({ region: "us-west-2" })).toBe("us-west-2");
+      vi.stubEnv("AWS_CONFIG_FILE", folder.join("none"));
+      expect(await regionOf({})).toBe("us-east-1");
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 });
 
