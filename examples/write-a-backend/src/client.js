@@ -1,6 +1,15 @@
 // The five verbs of a ReplicaClient on WebDAV.
 import { randomUUID } from "node:crypto";
-import { bodyChunks, canBegin, checkKey, compareKeys, readableBytes, ReplicaError, throwIfAborted, withOwnSignal } from "@litewake/core/backend";
+import {
+  bodyChunks,
+  canBegin,
+  checkKey,
+  compareKeys,
+  readableBytes,
+  ReplicaError,
+  throwIfAborted,
+  withOwnSignal,
+} from "@litewake/core/backend";
 import { Dav, davError, DavFailure } from "./dav.js";
 
 const temporary = /^\.litewake-[0-9a-f-]{36}\.tmp$/;
@@ -44,7 +53,10 @@ export class WebdavClient {
     });
     const entries = found
       .filter(({ path }) => path !== place)
-      .map(({ path, isFolder, ...rest }) => ({ name: path.slice(path.lastIndexOf("/") + 1) + (isFolder ? "/" : ""), ...rest }))
+      .map(({ path, isFolder, ...rest }) => ({
+        name: path.slice(path.lastIndexOf("/") + 1) + (isFolder ? "/" : ""),
+        ...rest,
+      }))
       .filter(({ name }) => !temporary.test(name))
       .sort((a, b) => compareKeys(a.name, b.name));
     for (const { name, size, modifiedAt } of entries) {
@@ -65,13 +77,24 @@ export class WebdavClient {
       const headers = end - offset === size ? {} : { range: `bytes=${offset}-${end - 1}` };
       const answer = await this.#dav.request("GET", this.#pathOf(key), { headers, signal: own });
       // Ends at once on abort, notices a connection that was cut, and lets go of it however the reader leaves.
-      return readableBytes(answer, { key, signal, expectedBytes: end - offset, toError: (error) => davError(error, "get", key, this.#where) });
+      return readableBytes(answer, {
+        key,
+        signal,
+        expectedBytes: end - offset,
+        toError: (error) => davError(error, "get", key, this.#where),
+      });
     });
   }
 
   async put(key, body, { ifAbsent = false, signal } = {}) {
     checkKey(key, "put");
-    if (ifAbsent) throw new ReplicaError({ code: "Unsupported", operation: "put", key, reason: "WebDAV has no conditional put that is safe" });
+    if (ifAbsent)
+      throw new ReplicaError({
+        code: "Unsupported",
+        operation: "put",
+        key,
+        reason: "WebDAV has no conditional put that is safe",
+      });
     const target = this.#pathOf(key);
     const folder = target.slice(0, target.lastIndexOf("/"));
     const half = `${folder}/.litewake-${randomUUID()}.tmp`;
@@ -79,9 +102,15 @@ export class WebdavClient {
       await this.#folder(folder);
       try {
         // Whole or not at all: under a name that no listing shows, until it is complete.
-        await this.#dav.done("PUT", half, { body: body instanceof Uint8Array ? body : bodyChunks(body, key, own), signal: own });
+        await this.#dav.done("PUT", half, {
+          body: body instanceof Uint8Array ? body : bodyChunks(body, key, own),
+          signal: own,
+        });
         throwIfAborted(own, "put", key);
-        await this.#dav.done("MOVE", half, { headers: { destination: this.#dav.address(target), overwrite: "T" }, signal: own });
+        await this.#dav.done("MOVE", half, {
+          headers: { destination: this.#dav.address(target), overwrite: "T" },
+          signal: own,
+        });
       } catch (error) {
         // Somebody may have removed the folder.
         if (error instanceof DavFailure) this.#folders.clear();

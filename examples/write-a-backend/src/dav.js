@@ -16,7 +16,12 @@ const CONTINUE_MS = 1000;
 const SILENCE_MS = 20_000;
 
 const PROPERTIES = `<?xml version="1.0"?><propfind xmlns="DAV:"><prop><resourcetype/><getcontentlength/><getlastmodified/></prop></propfind>`;
-const parser = new XMLParser({ removeNSPrefix: true, ignoreAttributes: true, parseTagValue: false, isArray: (name) => name === "response" || name === "propstat" });
+const parser = new XMLParser({
+  removeNSPrefix: true,
+  ignoreAttributes: true,
+  parseTagValue: false,
+  isArray: (name) => name === "response" || name === "propstat",
+});
 
 /** An answer that is no success. */
 export class DavFailure extends Error {
@@ -44,7 +49,8 @@ export class Dav {
   /** @param {import("./options.js").WebdavOptions} options */
   constructor({ origin, user, password }) {
     this.#origin = origin;
-    this.#authorization = user === undefined ? undefined : `Basic ${Buffer.from(`${user}:${password ?? ""}`).toString("base64")}`;
+    this.#authorization =
+      user === undefined ? undefined : `Basic ${Buffer.from(`${user}:${password ?? ""}`).toString("base64")}`;
     const secure = origin.startsWith("https:");
     this.#agent = new (secure ? https : http).Agent({ keepAlive: true, maxSockets: 64 });
   }
@@ -57,10 +63,16 @@ export class Dav {
         agent: this.#agent,
         signal,
         timeout: SILENCE_MS,
-        headers: { ...headers, ...(isStream(body) ? { expect: "100-continue" } : {}), ...(this.#authorization === undefined ? {} : { authorization: this.#authorization }) },
+        headers: {
+          ...headers,
+          ...(isStream(body) ? { expect: "100-continue" } : {}),
+          ...(this.#authorization === undefined ? {} : { authorization: this.#authorization }),
+        },
       });
       request.on("response", resolve).on("error", reject);
-      request.on("timeout", () => request.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })));
+      request.on("timeout", () =>
+        request.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })),
+      );
       if (isStream(body)) sendWhenWanted(body, request);
       else request.end(body);
     });
@@ -127,7 +139,8 @@ function sendWhenWanted(body, request) {
 async function send(chunks, request) {
   for await (const chunk of chunks) {
     // A copy: the chunk is the caller's again when the next one is asked for, and Node may still hold it then.
-    if (!request.write(Buffer.from(chunk))) await new Promise((resolve) => request.once("drain", resolve).once("close", resolve));
+    if (!request.write(Buffer.from(chunk)))
+      await new Promise((resolve) => request.once("drain", resolve).once("close", resolve));
     if (request.destroyed) return;
   }
   request.end();

@@ -20,14 +20,20 @@ export const webdavSettings = ["user", "password"];
 export function webdavOptions({ url, settings: given, env }) {
   if (url === undefined) throw invalidConfig("a webdav replica needs a url: webdav://host/folder");
   // Unknown options, clashes and percent-encoding are the same for every backend, and so are their messages.
-  const { user: login, host, path, settings } = readUrl(url, given, {
+  const {
+    user: login,
+    host,
+    path,
+    settings,
+  } = readUrl(url, given, {
     schemes: ["webdav", "webdavs"],
     places: [],
     options: [],
     secrets: ["password"],
   });
   if (host === "") throw invalidConfig("the URL names no host: webdav://host/folder");
-  if (login?.includes(":")) throw invalidConfig("a password does not belong in the URL; give password: or LITEWAKE_WEBDAV_PASSWORD");
+  if (login?.includes(":"))
+    throw invalidConfig("a password does not belong in the URL; give password: or LITEWAKE_WEBDAV_PASSWORD");
   return {
     origin: `${url.toLowerCase().startsWith("webdavs:") ? "https" : "http"}://${host}`,
     root: keyPrefix(path),

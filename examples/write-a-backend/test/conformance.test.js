@@ -10,7 +10,8 @@ const folder = await mkdtemp(path.join(tmpdir(), "litewake-webdav-"));
 const { host, stop } = await startServer(folder);
 let roots = 0;
 
-const open = (password) => webdav.open({ url: `webdav://${USER}@${host}/root-${(roots += 1)}`, settings: { password }, env: {} });
+const open = (password) =>
+  webdav.open({ url: `webdav://${USER}@${host}/root-${(roots += 1)}`, settings: { password }, env: {} });
 
 describeConformance({
   name: "litewake-webdav",

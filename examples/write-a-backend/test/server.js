@@ -11,7 +11,10 @@ export const PASSWORD = "very-secret-password";
 /** Serves a folder; resolves with the server's `host:port` and what stops it. */
 export async function startServer(folder) {
   const program = path.join(mkdtempSync(path.join(tmpdir(), "webdav-server-")), "server");
-  execFileSync("go", ["build", "-o", program, "."], { cwd: path.join(import.meta.dirname, "server"), stdio: "inherit" });
+  execFileSync("go", ["build", "-o", program, "."], {
+    cwd: path.join(import.meta.dirname, "server"),
+    stdio: "inherit",
+  });
   const server = spawn(program, [folder, USER, PASSWORD], { stdio: ["pipe", "pipe", "inherit"] });
   const [said] = await once(server.stdout, "data");
   const [, host] = /listening on (\S+)/.exec(String(said));

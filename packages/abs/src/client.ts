@@ -126,7 +126,9 @@ export class AbsClient implements ReplicaClient {
   async #deleteOne(key: string, signal: AbortSignal | undefined): Promise<void> {
     try {
       const blob = this.#connection.container.getBlobClient(this.#root + key);
-      await this.#call("delete", key, signal, (abortSignal) => blob.delete({ abortSignal, deleteSnapshots: "include" }));
+      await this.#call("delete", key, signal, (abortSignal) =>
+        blob.delete({ abortSignal, deleteSnapshots: "include" }),
+      );
     } catch (error) {
       if (!ReplicaError.is(error, "NotFound")) throw error;
     }
@@ -138,7 +140,9 @@ export class AbsClient implements ReplicaClient {
     signal: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    return withOwnSignal({ operation, key, signal }, work, (error) => absError(error, { operation, key, where: this.#where }));
+    return withOwnSignal({ operation, key, signal }, work, (error) =>
+      absError(error, { operation, key, where: this.#where }),
+    );
   }
 }
 

@@ -1,5 +1,11 @@
 // What Azure's answers mean to a replica, as a table.
-import { networkError, plainCause, ReplicaError, type ReplicaErrorCode, type ReplicaOperation } from "@litewake/core/backend";
+import {
+  networkError,
+  plainCause,
+  ReplicaError,
+  type ReplicaErrorCode,
+  type ReplicaOperation,
+} from "@litewake/core/backend";
 
 interface Meaning {
   readonly code: ReplicaErrorCode;
@@ -21,11 +27,20 @@ const byCode: Readonly<Record<string, Meaning>> = {
   BlobAlreadyExists: conflict,
   ConditionNotMet: conflict,
   TargetConditionNotMet: conflict,
-  AuthenticationFailed: { code: "Denied", reason: "the store does not accept these credentials; is this host's clock right?" },
+  AuthenticationFailed: {
+    code: "Denied",
+    reason: "the store does not accept these credentials; is this host's clock right?",
+  },
   InvalidAuthenticationInfo: { code: "Denied", reason: "the store does not accept these credentials" },
   NoAuthenticationInformation: { code: "Denied", reason: "the store wants credentials" },
-  AuthorizationFailure: { code: "Denied", reason: "these credentials do not allow it, or the account's network rules forbid it" },
-  AuthorizationPermissionMismatch: { code: "Denied", reason: "these credentials do not allow it: the role Storage Blob Data Contributor does" },
+  AuthorizationFailure: {
+    code: "Denied",
+    reason: "these credentials do not allow it, or the account's network rules forbid it",
+  },
+  AuthorizationPermissionMismatch: {
+    code: "Denied",
+    reason: "these credentials do not allow it: the role Storage Blob Data Contributor does",
+  },
   AuthorizationProtocolMismatch: { code: "Denied", reason: "the signature allows https only" },
   AccountIsDisabled: { code: "Denied", reason: "the account is disabled" },
   InsufficientAccountPermissions: { code: "Denied", reason: "these credentials do not allow it" },
@@ -39,8 +54,14 @@ const byCode: Readonly<Record<string, Meaning>> = {
   RequestBodyTooLarge: { code: "Unsupported", reason: "the object is larger than the store allows" },
   InvalidBlobTier: { code: "InvalidConfig", reason: "the account does not know this access tier" },
   InvalidResourceName: { code: "InvalidConfig", reason: "this cannot be the name of a container or object" },
-  CredentialUnavailableError: { code: "Denied", reason: "no credentials: give account-key:, sas-token: or connection-string:, or log in with the Azure CLI" },
-  AggregateAuthenticationError: { code: "Denied", reason: "no credentials: give account-key:, sas-token: or connection-string:, or log in with the Azure CLI" },
+  CredentialUnavailableError: {
+    code: "Denied",
+    reason: "no credentials: give account-key:, sas-token: or connection-string:, or log in with the Azure CLI",
+  },
+  AggregateAuthenticationError: {
+    code: "Denied",
+    reason: "no credentials: give account-key:, sas-token: or connection-string:, or log in with the Azure CLI",
+  },
 };
 
 const byStatus: Readonly<Record<number, Meaning>> = {
@@ -73,16 +94,30 @@ export function absError(error: unknown, { operation, key, where }: ErrorPlace):
   if (network !== undefined) return network;
   const status = statusOf(error);
   const code = codeOf(error);
-  const meaning = (code === undefined ? undefined : byCode[code]) ?? (status === undefined ? undefined : byStatus[status]);
+  const meaning =
+    (code === undefined ? undefined : byCode[code]) ?? (status === undefined ? undefined : byStatus[status]);
   const cause = Object.assign(plainCause(error), { status });
   const tail = [code, status].filter((part) => part !== undefined).join(", ");
   if (meaning === undefined) {
     const said = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
     // What the store refused once it will refuse again.
     const retryable = status === undefined || status >= 500;
-    return new ReplicaError({ code: "Unknown", retryable, operation, key, reason: `${where}: ${said}${tail === "" ? "" : ` (${tail})`}`, cause });
+    return new ReplicaError({
+      code: "Unknown",
+      retryable,
+      operation,
+      key,
+      reason: `${where}: ${said}${tail === "" ? "" : ` (${tail})`}`,
+      cause,
+    });
   }
-  return new ReplicaError({ code: meaning.code, operation, key, reason: `${where}: ${meaning.reason} (${tail})`, cause });
+  return new ReplicaError({
+    code: meaning.code,
+    operation,
+    key,
+    reason: `${where}: ${meaning.reason} (${tail})`,
+    cause,
+  });
 }
 
 /** Whether the range asked for begins at or past the object's end. */
@@ -99,7 +134,9 @@ export function brokenBody(error: unknown, key: string, where: string): ReplicaE
 }
 
 function statusOf(error: unknown): number | undefined {
-  return error instanceof Error && "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : undefined;
+  return error instanceof Error && "statusCode" in error && typeof error.statusCode === "number"
+    ? error.statusCode
+    : undefined;
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -45,7 +45,8 @@ export function absOptions(location: ReplicaLocation): AbsOptions {
   const { container, prefix, account, settings } = placeOf(location);
   const { env } = location;
   const parts = connectionStringOf(settings, env);
-  const name = account ?? settings.text("account-name") ?? parts?.["AccountName"] ?? filled(env["AZURE_STORAGE_ACCOUNT"]);
+  const name =
+    account ?? settings.text("account-name") ?? parts?.["AccountName"] ?? filled(env["AZURE_STORAGE_ACCOUNT"]);
   const ca = settings.text("ca-file");
   return {
     container: provenContainer(container),
@@ -71,12 +72,15 @@ function placeOf({ url, settings: given }: ReplicaLocation): Place {
   if (url === undefined) {
     const settings = new Settings(given);
     const container = settings.text("bucket");
-    if (container === undefined) throw invalidConfig("an abs replica needs a bucket: (its container) or a url: abs://container/path");
+    if (container === undefined)
+      throw invalidConfig("an abs replica needs a bucket: (its container) or a url: abs://container/path");
     return { container, prefix: keyPrefix(settings.text("path") ?? ""), account: undefined, settings };
   }
   const { user, host, path, settings } = readUrl(url, given, RULES);
   if (user?.includes(":") === true) {
-    throw invalidConfig("an abs:// URL takes an account before @, but no key; the key belongs in the environment or the settings");
+    throw invalidConfig(
+      "an abs:// URL takes an account before @, but no key; the key belongs in the environment or the settings",
+    );
   }
   if (host === "") throw invalidConfig(`${shownUrl(url)} names no container: abs://container/path`);
   return { container: host, prefix: keyPrefix(path), account: filled(user), settings };
@@ -89,35 +93,62 @@ function connectionStringOf(settings: Settings, env: Env): ConnectionString | un
   const text = given ?? (hasOwn ? undefined : filled(env["AZURE_STORAGE_CONNECTION_STRING"]));
   if (text === undefined) return undefined;
   const pairs = text.split(";").filter((pair) => pair.trim() !== "");
-  const parts = Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf("=")).trim(), pair.slice(pair.indexOf("=") + 1).trim()]));
+  const parts = Object.fromEntries(
+    pairs.map((pair) => [pair.slice(0, pair.indexOf("=")).trim(), pair.slice(pair.indexOf("=") + 1).trim()]),
+  );
   if (parts["UseDevelopmentStorage"] === "true") {
-    throw invalidConfig("the connection string: UseDevelopmentStorage is not known here; give the emulator's BlobEndpoint, AccountName and AccountKey");
+    throw invalidConfig(
+      "the connection string: UseDevelopmentStorage is not known here; give the emulator's BlobEndpoint, AccountName and AccountKey",
+    );
   }
   const signed = parts["AccountKey"] !== undefined || parts["SharedAccessSignature"] !== undefined;
   if (!signed || (parts["AccountName"] === undefined && parts["BlobEndpoint"] === undefined)) {
-    throw invalidConfig("the connection string must hold AccountName or BlobEndpoint, and AccountKey or SharedAccessSignature");
+    throw invalidConfig(
+      "the connection string must hold AccountName or BlobEndpoint, and AccountKey or SharedAccessSignature",
+    );
   }
   return parts;
 }
 
-function credentialOf(settings: Settings, env: Env, account: string | undefined, parts: ConnectionString | undefined): AbsCredential {
+function credentialOf(
+  settings: Settings,
+  env: Env,
+  account: string | undefined,
+  parts: ConnectionString | undefined,
+): AbsCredential {
   const key =
-    settings.text("account-key") ?? parts?.["AccountKey"] ?? filled(env["LITESTREAM_AZURE_ACCOUNT_KEY"]) ?? filled(env["AZURE_STORAGE_KEY"]);
-  const token = settings.text("sas-token") ?? parts?.["SharedAccessSignature"] ?? filled(env["AZURE_STORAGE_SAS_TOKEN"]);
+    settings.text("account-key") ??
+    parts?.["AccountKey"] ??
+    filled(env["LITESTREAM_AZURE_ACCOUNT_KEY"]) ??
+    filled(env["AZURE_STORAGE_KEY"]);
+  const token =
+    settings.text("sas-token") ?? parts?.["SharedAccessSignature"] ?? filled(env["AZURE_STORAGE_SAS_TOKEN"]);
   // A signature that was given on purpose goes before a key that happens to be in the environment.
-  if (settings.text("account-key") === undefined && token !== undefined) return { kind: "sas", token: token.replace(/^\?/, "") };
+  if (settings.text("account-key") === undefined && token !== undefined)
+    return { kind: "sas", token: token.replace(/^\?/, "") };
   if (key === undefined) return { kind: "identity" };
-  if (account === undefined) throw invalidConfig("an account's key needs its name: account-name:, abs://account@container/path, or AZURE_STORAGE_ACCOUNT");
+  if (account === undefined)
+    throw invalidConfig(
+      "an account's key needs its name: account-name:, abs://account@container/path, or AZURE_STORAGE_ACCOUNT",
+    );
   if (!/^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(key)) {
     throw invalidConfig("the account's key is not base64; copy it as the portal shows it");
   }
   return { kind: "key", account, key };
 }
 
-function endpointOf(given: string | undefined, account: string | undefined, parts: ConnectionString | undefined): string {
+function endpointOf(
+  given: string | undefined,
+  account: string | undefined,
+  parts: ConnectionString | undefined,
+): string {
   if (given === undefined) {
-    if (account === undefined) throw invalidConfig("abs:// needs the account's name: account-name:, abs://account@container/path, or AZURE_STORAGE_ACCOUNT");
-    if (!/^[a-z0-9-]{3,63}$/.test(account)) throw invalidConfig(`${JSON.stringify(account)} cannot be an account's name`);
+    if (account === undefined)
+      throw invalidConfig(
+        "abs:// needs the account's name: account-name:, abs://account@container/path, or AZURE_STORAGE_ACCOUNT",
+      );
+    if (!/^[a-z0-9-]{3,63}$/.test(account))
+      throw invalidConfig(`${JSON.stringify(account)} cannot be an account's name`);
     return `https://${account}.blob.${parts?.["EndpointSuffix"] ?? "core.windows.net"}`;
   }
   const url = endpointUrl(given, "endpoint");
@@ -132,12 +163,16 @@ function tierOf(given: string | undefined): AbsOptions["accessTier"] {
   const tier = (["Hot", "Cool", "Cold"] as const).find((known) => known.toLowerCase() === given.toLowerCase());
   if (tier !== undefined) return tier;
   if (given.toLowerCase() === "archive") {
-    throw invalidConfig("access-tier: archived blobs cannot be read at once, so no restore would work; take Cool or Cold");
+    throw invalidConfig(
+      "access-tier: archived blobs cannot be read at once, so no restore would work; take Cool or Cold",
+    );
   }
   throw invalidConfig(`access-tier: ${given} is not known; it is Hot, Cool or Cold`);
 }
 
 function provenContainer(container: string): string {
   if (/^(?:\$root|[a-z0-9](?:-?[a-z0-9]){2,62})$/.test(container)) return container;
-  throw invalidConfig(`${JSON.stringify(container)} cannot be a container's name: 3 to 63 lower-case letters, digits and single dashes`);
+  throw invalidConfig(
+    `${JSON.stringify(container)} cannot be a container's name: 3 to 63 lower-case letters, digits and single dashes`,
+  );
 }

@@ -23,7 +23,11 @@ async function storeThat(handler: Handler): Promise<ReplicaClient> {
   });
   await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  client = await abs.open({ url: `abs://acct@backups/x?endpoint=http://127.0.0.1:${port}`, settings: { "account-key": KEY }, env: {} });
+  client = await abs.open({
+    url: `abs://acct@backups/x?endpoint=http://127.0.0.1:${port}`,
+    settings: { "account-key": KEY },
+    env: {},
+  });
   return client;
 }
 
@@ -31,7 +35,9 @@ const refusal =
   (status: number, code: string): Handler =>
   (_request, response) => {
     response.writeHead(status, { "content-type": "application/xml", "x-ms-error-code": code });
-    response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>said by the store\nRequestId:1</Message></Error>`);
+    response.end(
+      `<?xml version="1.0"?><Error><Code>${code}</Code><Message>said by the store\nRequestId:1</Message></Error>`,
+    );
   };
 
 describe("a put that the store answers with", () => {
@@ -52,7 +58,9 @@ describe("a put that the store answers with", () => {
     [400, "SomethingNew", "Unknown", false],
   ])("%i %s is %s, and a retry can help: %s", async (status, answer, code, retryable) => {
     const store = await storeThat(refusal(status, answer));
-    const error: unknown = await store.put("a/b", new Uint8Array(10), { ifAbsent: true }).catch((reason: unknown) => reason);
+    const error: unknown = await store
+      .put("a/b", new Uint8Array(10), { ifAbsent: true })
+      .catch((reason: unknown) => reason);
     if (!ReplicaError.is(error)) throw new Error(`no ReplicaError: ${String(error)}`);
     expect(error).toMatchObject({ code, retryable, operation: "put", key: "a/b" });
     expect(error.message).not.toContain("\n");
@@ -70,7 +78,9 @@ it("a store that is busy is asked again by core, and by nobody else", async () =
   });
   await expect(store.put("a", new Uint8Array(5))).rejects.toMatchObject({ code: "Throttled" });
   expect(calls).toBe(1);
-  await expect(retrying(store, { sleep: async () => {} }).put("a", new Uint8Array(5))).resolves.toMatchObject({ size: 5 });
+  await expect(retrying(store, { sleep: async () => {} }).put("a", new Uint8Array(5))).resolves.toMatchObject({
+    size: 5,
+  });
   expect(calls).toBe(4);
 });
 
@@ -96,5 +106,8 @@ it("a store that is not there is Unavailable", async () => {
   const store = await storeThat(() => {});
   server?.close();
   await new Promise((resolve) => server?.once("close", resolve));
-  await expect(store.get("a")).rejects.toMatchObject({ code: "Unavailable", message: expect.stringContaining("connection was refused") });
+  await expect(store.get("a")).rejects.toMatchObject({
+    code: "Unavailable",
+    message: expect.stringContaining("connection was refused"),
+  });
 });

@@ -19,19 +19,26 @@ function mistakeOf(location: Partial<ReplicaLocation>): string {
 
 describe("an abs URL", () => {
   it("names account, container and prefix", () => {
-    expect(options({ url: "abs://acct@backups/litejoin/shard_0", env: { LITESTREAM_AZURE_ACCOUNT_KEY: KEY } })).toEqual({
-      container: "backups",
-      prefix: "litejoin/shard_0",
-      endpoint: "https://acct.blob.core.windows.net",
-      credential: { kind: "key", account: "acct", key: KEY },
-      accessTier: undefined,
-      ca: undefined,
-    });
+    expect(options({ url: "abs://acct@backups/litejoin/shard_0", env: { LITESTREAM_AZURE_ACCOUNT_KEY: KEY } })).toEqual(
+      {
+        container: "backups",
+        prefix: "litejoin/shard_0",
+        endpoint: "https://acct.blob.core.windows.net",
+        credential: { kind: "key", account: "acct", key: KEY },
+        accessTier: undefined,
+        ca: undefined,
+      },
+    );
   });
 
   it("takes the account from the settings or the environment where it names none", () => {
-    expect(options({ url: "abs://backups", settings: { "account-name": "one", "account-key": KEY } }).endpoint).toBe("https://one.blob.core.windows.net");
-    expect(options({ url: "abs://backups", env: { AZURE_STORAGE_ACCOUNT: "two" } })).toMatchObject({ endpoint: "https://two.blob.core.windows.net", credential: { kind: "identity" } });
+    expect(options({ url: "abs://backups", settings: { "account-name": "one", "account-key": KEY } }).endpoint).toBe(
+      "https://one.blob.core.windows.net",
+    );
+    expect(options({ url: "abs://backups", env: { AZURE_STORAGE_ACCOUNT: "two" } })).toMatchObject({
+      endpoint: "https://two.blob.core.windows.net",
+      credential: { kind: "identity" },
+    });
   });
 
   it.each([
@@ -47,11 +54,17 @@ describe("an abs URL", () => {
   it.each([
     ["abs:///x", "abs:///x names no container: abs://container/path"],
     ["abs://acct:key@backups/x", "an abs:// URL takes an account before @, but no key"],
-    ["abs://backups/x", "abs:// needs the account's name: account-name:, abs://account@container/path, or AZURE_STORAGE_ACCOUNT"],
+    [
+      "abs://backups/x",
+      "abs:// needs the account's name: account-name:, abs://account@container/path, or AZURE_STORAGE_ACCOUNT",
+    ],
     ["abs://Acct@backups/x", '"Acct" cannot be an account\'s name'],
     ["abs://acct@B/x", '"B" cannot be a container\'s name'],
     ["abs://acct@backups/x?account-key=hush", "account-key does not belong in a URL, which is shown in logs"],
-    ["abs://acct@backups/x?access-tier=archive", "access-tier: archived blobs cannot be read at once, so no restore would work"],
+    [
+      "abs://acct@backups/x?access-tier=archive",
+      "access-tier: archived blobs cannot be read at once, so no restore would work",
+    ],
     ["abs://acct@backups/x?access-tier=warm", "access-tier: warm is not known; it is Hot, Cool or Cold"],
     ["abs://acct@backups/x?ca-file=/no/such.pem", "ca-file: /no/such.pem cannot be read"],
   ])("%s is refused", (url, line) => {
@@ -66,7 +79,11 @@ describe("credentials", () => {
   const connection = `DefaultEndpointsProtocol=https;AccountName=theirs;AccountKey=${KEY};EndpointSuffix=core.usgovcloudapi.net`;
 
   it("of the settings go before a connection string, which goes before single variables", () => {
-    const env = { AZURE_STORAGE_CONNECTION_STRING: connection, LITESTREAM_AZURE_ACCOUNT_KEY: "b3RoZXI=", AZURE_STORAGE_ACCOUNT: "other" };
+    const env = {
+      AZURE_STORAGE_CONNECTION_STRING: connection,
+      LITESTREAM_AZURE_ACCOUNT_KEY: "b3RoZXI=",
+      AZURE_STORAGE_ACCOUNT: "other",
+    };
     expect(options({ url: "abs://backups", env })).toMatchObject({
       endpoint: "https://theirs.blob.core.usgovcloudapi.net",
       credential: { kind: "key", account: "theirs", key: KEY },
@@ -79,7 +96,10 @@ describe("credentials", () => {
 
   it("may be a shared access signature, with or without its question mark", () => {
     for (const token of ["?sv=2024&sig=x", "sv=2024&sig=x"]) {
-      expect(options({ url, settings: { "sas-token": token } }).credential).toEqual({ kind: "sas", token: "sv=2024&sig=x" });
+      expect(options({ url, settings: { "sas-token": token } }).credential).toEqual({
+        kind: "sas",
+        token: "sv=2024&sig=x",
+      });
     }
     const signed = "BlobEndpoint=https://acct.blob.core.windows.net/;SharedAccessSignature=sv=2024&sig=y%3D";
     expect(options({ url: "abs://backups", settings: { "connection-string": signed } })).toMatchObject({
@@ -90,8 +110,14 @@ describe("credentials", () => {
 
   it.each([
     [{ "account-key": "not base64!" }, "the account's key is not base64; copy it as the portal shows it"],
-    [{ "connection-string": "AccountName=a" }, "the connection string must hold AccountName or BlobEndpoint, and AccountKey or SharedAccessSignature"],
-    [{ "connection-string": "UseDevelopmentStorage=true" }, "the connection string: UseDevelopmentStorage is not known here"],
+    [
+      { "connection-string": "AccountName=a" },
+      "the connection string must hold AccountName or BlobEndpoint, and AccountKey or SharedAccessSignature",
+    ],
+    [
+      { "connection-string": "UseDevelopmentStorage=true" },
+      "the connection string: UseDevelopmentStorage is not known here",
+    ],
   ])("%j is refused", (settings, line) => {
     const mistake = mistakeOf({ url, settings });
     expect(mistake).toContain(line);
@@ -99,10 +125,14 @@ describe("credentials", () => {
   });
 
   it("without a key need @azure/identity: one line where it is missing", async () => {
-    const missing = () => Promise.reject(Object.assign(new Error("Cannot find package '@azure/identity'"), { code: "ERR_MODULE_NOT_FOUND" }));
+    const missing = () =>
+      Promise.reject(
+        Object.assign(new Error("Cannot find package '@azure/identity'"), { code: "ERR_MODULE_NOT_FOUND" }),
+      );
     await expect(AbsClient.open(options({ url }), missing)).rejects.toMatchObject({
       code: "InvalidConfig",
-      message: "open: abs:// without a key needs the package @azure/identity: npm install @azure/identity, or give account-key:, sas-token: or connection-string:",
+      message:
+        "open: abs:// without a key needs the package @azure/identity: npm install @azure/identity, or give account-key:, sas-token: or connection-string:",
     });
   });
 

@@ -1,6 +1,11 @@
 // What the Azure backend does to a real store: ways to sign, the access tier, blocks that lose to a rival.
 import { randomBytes, randomUUID } from "node:crypto";
-import { ContainerClient, ContainerSASPermissions, generateBlobSASQueryParameters, StorageSharedKeyCredential } from "@azure/storage-blob";
+import {
+  ContainerClient,
+  ContainerSASPermissions,
+  generateBlobSASQueryParameters,
+  StorageSharedKeyCredential,
+} from "@azure/storage-blob";
 import { abs } from "@litewake/abs";
 import type { ByteStream, ReplicaClient } from "@litewake/core/backend";
 import { azurite } from "@litewake-tooling/emulators";
@@ -13,7 +18,10 @@ const container = new ContainerClient(`${endpoint}/${azurite.container}`, creden
 const opened: ReplicaClient[] = [];
 
 async function open(settings: Record<string, string>): Promise<ReplicaClient> {
-  const client = await abs.open({ settings: { bucket: azurite.container, path: root, endpoint, ...settings }, env: {} });
+  const client = await abs.open({
+    settings: { bucket: azurite.container, path: root, endpoint, ...settings },
+    env: {},
+  });
   opened.push(client);
   return client;
 }
@@ -33,7 +41,11 @@ async function collect(stream: ByteStream): Promise<Buffer> {
 it("a shared access signature works, and what it does not allow is Denied", async () => {
   const sas = (permissions: string): string =>
     generateBlobSASQueryParameters(
-      { containerName: azurite.container, permissions: ContainerSASPermissions.parse(permissions), expiresOn: new Date(Date.now() + 3_600_000) },
+      {
+        containerName: azurite.container,
+        permissions: ContainerSASPermissions.parse(permissions),
+        expiresOn: new Date(Date.now() + 3_600_000),
+      },
       credential,
     ).toString();
   const writer = await open({ "sas-token": sas("racwdl") });
@@ -41,14 +53,21 @@ it("a shared access signature works, and what it does not allow is Denied", asyn
   expect((await collect(await writer.get("sas/object"))).toString()).toBe("signed");
   const reader = await open({ "sas-token": `?${sas("rl")}` });
   expect((await collect(await reader.get("sas/object"))).toString()).toBe("signed");
-  const error = await reader.put("sas/other", Buffer.from("x")).then(() => undefined, (reason: Error) => reason);
+  const error = await reader.put("sas/other", Buffer.from("x")).then(
+    () => undefined,
+    (reason: Error) => reason,
+  );
   expect(error).toMatchObject({ code: "Denied" });
   expect(error?.message).not.toContain("sig=");
 });
 
 it("a connection string works", async () => {
   const text = `DefaultEndpointsProtocol=http;AccountName=${azurite.accountName};AccountKey=${azurite.accountKey};BlobEndpoint=${endpoint};`;
-  const client = await abs.open({ url: `abs://${azurite.container}/${root}`, settings: {}, env: { AZURE_STORAGE_CONNECTION_STRING: text } });
+  const client = await abs.open({
+    url: `abs://${azurite.container}/${root}`,
+    settings: {},
+    env: { AZURE_STORAGE_CONNECTION_STRING: text },
+  });
   opened.push(client);
   await client.put("connection/object", Buffer.from("x"));
   expect((await collect(await client.get("connection/object"))).toString()).toBe("x");
@@ -75,5 +94,8 @@ it("an upload in blocks that loses to a rival leaves the rival's object", async 
 
 it("a container that does not exist is one line that names it", async () => {
   const client = await open({ ...byKey, bucket: "no-such-container" });
-  await expect(client.put("a", new Uint8Array(1))).rejects.toMatchObject({ code: "NoSuchStore", message: expect.stringContaining("no-such-container at 127.0.0.1") });
+  await expect(client.put("a", new Uint8Array(1))).rejects.toMatchObject({
+    code: "NoSuchStore",
+    message: expect.stringContaining("no-such-container at 127.0.0.1"),
+  });
 });

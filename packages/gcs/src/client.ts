@@ -57,7 +57,9 @@ export class GcsClient implements ReplicaClient {
     do {
       const query = { prefix: this.#root + prefix, fields, ...(pageToken === undefined ? {} : { pageToken }) };
       const url = this.#objects("", query);
-      const page = await this.#call("list", prefix, signal, (own) => this.#connection.json({ method: "GET", url, signal: own }));
+      const page = await this.#call("list", prefix, signal, (own) =>
+        this.#connection.json({ method: "GET", url, signal: own }),
+      );
       for (const { name, size, timeCreated } of (page["items"] ?? []) as readonly Listed[]) {
         throwIfAborted(signal, "list", prefix);
         const key = name.slice(this.#root.length);
@@ -65,7 +67,8 @@ export class GcsClient implements ReplicaClient {
         if (key === "" || key.endsWith("/")) continue;
         yield { key, size: Number(size), modifiedAt: new Date(timeCreated) };
       }
-      pageToken = typeof page["nextPageToken"] === "string" && page["nextPageToken"] !== "" ? page["nextPageToken"] : undefined;
+      pageToken =
+        typeof page["nextPageToken"] === "string" && page["nextPageToken"] !== "" ? page["nextPageToken"] : undefined;
     } while (pageToken !== undefined);
   }
 
@@ -100,7 +103,13 @@ export class GcsClient implements ReplicaClient {
   async put(key: string, body: PutBody, { ifAbsent = false, signal }: PutOptions = {}): Promise<PutResult> {
     checkKey(key, "put");
     return this.#call("put", key, signal, (own) => {
-      const job = { connection: this.#connection, options: this.#options, name: this.#root + key, ifAbsent, signal: own };
+      const job = {
+        connection: this.#connection,
+        options: this.#options,
+        name: this.#root + key,
+        ifAbsent,
+        signal: own,
+      };
       return upload(job, bodyChunks(body, key, own));
     });
   }
@@ -144,7 +153,9 @@ export class GcsClient implements ReplicaClient {
     signal: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    return withOwnSignal({ operation, key, signal }, work, (error) => gcsError(error, { operation, key, where: this.#where }));
+    return withOwnSignal({ operation, key, signal }, work, (error) =>
+      gcsError(error, { operation, key, where: this.#where }),
+    );
   }
 }
 

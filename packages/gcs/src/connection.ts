@@ -87,7 +87,9 @@ export class Connection {
         : httpRequest(url, { ...options, agent: this.#agents.http });
       request.on("response", resolve);
       request.on("error", reject);
-      request.on("timeout", () => request.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })));
+      request.on("timeout", () =>
+        request.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })),
+      );
       request.end(body);
     });
   }

@@ -1,5 +1,11 @@
 // What Google's answers mean to a replica.
-import { networkError, plainCause, ReplicaError, type ReplicaErrorCode, type ReplicaOperation } from "@litewake/core/backend";
+import {
+  networkError,
+  plainCause,
+  ReplicaError,
+  type ReplicaErrorCode,
+  type ReplicaOperation,
+} from "@litewake/core/backend";
 
 /** An answer that is no success, with its body. */
 export class HttpFailure extends Error {
@@ -75,7 +81,10 @@ export function gcsError(error: unknown, { operation, key, where }: ErrorPlace):
     return new ReplicaError({ code: "Unknown", operation, key, reason, cause: plainCause(error) });
   }
   const { status, reason: word } = error;
-  const isBucket = status === 404 && (operation !== "get" && operation !== "delete" || /bucket/i.test(error.message) && !/object/i.test(error.message));
+  const isBucket =
+    status === 404 &&
+    ((operation !== "get" && operation !== "delete") ||
+      (/bucket/i.test(error.message) && !/object/i.test(error.message)));
   const meaning: Meaning | undefined = isBucket
     ? { code: "NoSuchStore", reason: "no such bucket" }
     : ((word === undefined ? undefined : byReason[word]) ?? byStatus[status]);
@@ -91,7 +100,8 @@ export function gcsError(error: unknown, { operation, key, where }: ErrorPlace):
 function withoutCredentials(error: NoCredentials, { operation, key, where }: ErrorPlace): ReplicaError {
   const network = networkError(error, where, operation, key);
   if (network !== undefined) return network;
-  const next = "set GOOGLE_APPLICATION_CREDENTIALS to a key file, give key-file:, or run gcloud auth application-default login";
+  const next =
+    "set GOOGLE_APPLICATION_CREDENTIALS to a key file, give key-file:, or run gcloud auth application-default login";
   const reason = `${where}: no credentials (${error.message.split("\n")[0]}); ${next}`;
   return new ReplicaError({ code: "Denied", operation, key, reason, cause: error });
 }

@@ -45,7 +45,10 @@ export function gcsOptions(location: ReplicaLocation): GcsOptions {
     bucket: provenBucket(bucket),
     prefix,
     // Often given without a scheme; Google's own clients then take http.
-    endpoint: given === undefined ? emulator && endpointUrl(emulator, "STORAGE_EMULATOR_HOST", true).origin : endpointUrl(given, "endpoint").origin,
+    endpoint:
+      given === undefined
+        ? emulator && endpointUrl(emulator, "STORAGE_EMULATOR_HOST", true).origin
+        : endpointUrl(given, "endpoint").origin,
     anonymous: given === undefined && emulator !== undefined,
     keyFile: provenKeyFile(keyFile),
     kmsKeyName: provenKey(settings.text("kms-key-name")),
@@ -86,7 +89,9 @@ function provenKeyFile(file: string | undefined): string | undefined {
   try {
     content = readFileSync(file, "utf8");
   } catch (error) {
-    throw invalidConfig(`the key file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw invalidConfig(
+      `the key file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   try {
     const { type } = JSON.parse(content) as { type?: unknown };
@@ -98,6 +103,7 @@ function provenKeyFile(file: string | undefined): string | undefined {
 }
 
 function provenKey(name: string | undefined): string | undefined {
-  if (name === undefined || /^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/.test(name)) return name;
+  if (name === undefined || /^projects\/[^/]+\/locations\/[^/]+\/keyRings\/[^/]+\/cryptoKeys\/[^/]+$/.test(name))
+    return name;
   throw invalidConfig(`kms-key-name: ${name} is not projects/P/locations/L/keyRings/R/cryptoKeys/K`);
 }

@@ -76,7 +76,10 @@ async function putInSession(job: Upload, first: Uint8Array, rest: AsyncGenerator
   } catch (error) {
     // Frees what the session holds; also after the caller's abort, so with a limit of its own.
     const cancel = { method: "DELETE" as const, url: session, signal: AbortSignal.timeout(CLEAN_UP_MS) };
-    await connection.send(cancel, [404, 410, 499]).then(({ body }) => body.resume(), () => {});
+    await connection.send(cancel, [404, 410, 499]).then(
+      ({ body }) => body.resume(),
+      () => {},
+    );
     throw error;
   }
 }

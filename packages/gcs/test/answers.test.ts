@@ -22,14 +22,20 @@ afterEach(async () => {
 async function listen(handler: Handler): Promise<string> {
   server = http.createServer((request, response) => {
     let body = "";
-    request.on("data", (chunk: Buffer) => (body += chunk.toString("latin1"))).on("end", () => handler(request, response, body));
+    request
+      .on("data", (chunk: Buffer) => (body += chunk.toString("latin1")))
+      .on("end", () => handler(request, response, body));
   });
   await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 async function storeThat(handler: Handler, query = ""): Promise<ReplicaClient> {
-  client = await gcs.open({ url: `gs://b-b/root${query}`, settings: {}, env: { STORAGE_EMULATOR_HOST: await listen(handler) } });
+  client = await gcs.open({
+    url: `gs://b-b/root${query}`,
+    settings: {},
+    env: { STORAGE_EMULATOR_HOST: await listen(handler) },
+  });
   return client;
 }
 
@@ -54,7 +60,13 @@ describe("a put that the store answers with", () => {
     [400, "invalid", "Unknown", false],
   ])("%i %s is %s, and a retry can help: %s", async (status, reason, code, retryable) => {
     const store = await storeThat(refusal(status, reason));
-    await expect(store.put("a/b", new Uint8Array(10))).rejects.toMatchObject({ name: "ReplicaError", code, retryable, operation: "put", key: "a/b" });
+    await expect(store.put("a/b", new Uint8Array(10))).rejects.toMatchObject({
+      name: "ReplicaError",
+      code,
+      retryable,
+      operation: "put",
+      key: "a/b",
+    });
   });
 });
 
@@ -73,7 +85,10 @@ it("objects take the storage class, the KMS key and the paying project that the 
     seen.push({ url: decodeURIComponent(request.url ?? ""), body });
     response.end(JSON.stringify({ size: "3", timeCreated: "2026-01-01T00:00:00Z" }));
   }, `?kms-key-name=${kms}&storage-class=coldline&user-project=payer`);
-  expect(await store.put("a", Buffer.from("abc"), { ifAbsent: true })).toEqual({ size: 3, modifiedAt: new Date("2026-01-01T00:00:00Z") });
+  expect(await store.put("a", Buffer.from("abc"), { ifAbsent: true })).toEqual({
+    size: 3,
+    modifiedAt: new Date("2026-01-01T00:00:00Z"),
+  });
   expect(seen[0]?.url).toContain(`kmsKeyName=${kms}`);
   expect(seen[0]?.url).toContain("userProject=payer");
   expect(seen[0]?.url).toContain("ifGenerationMatch=0");
@@ -81,7 +96,9 @@ it("objects take the storage class, the KMS key and the paying project that the 
 });
 
 it("a store that says it took fewer bytes than were sent is not believed", async () => {
-  const store = await storeThat((_request, response) => response.end(JSON.stringify({ size: "2", timeCreated: "2026-01-01T00:00:00Z" })));
+  const store = await storeThat((_request, response) =>
+    response.end(JSON.stringify({ size: "2", timeCreated: "2026-01-01T00:00:00Z" })),
+  );
   await expect(store.put("a", Buffer.from("abc"))).rejects.toMatchObject({ code: "Unavailable", retryable: true });
 });
 
@@ -119,10 +136,19 @@ describe("credentials of a workload identity", () => {
       const isToken = request.url === "/token";
       seen.push(isToken ? "token" : String(request.headers.authorization));
       response.setHeader("content-type", "application/json");
-      const token = { access_token: "the-token", issued_token_type: "urn:ietf:params:oauth:token-type:access_token", token_type: "Bearer", expires_in: 3600 };
+      const token = {
+        access_token: "the-token",
+        issued_token_type: "urn:ietf:params:oauth:token-type:access_token",
+        token_type: "Bearer",
+        expires_in: 3600,
+      };
       response.end(JSON.stringify(isToken ? token : { size: "0", timeCreated: "2026-01-01T00:00:00Z" }));
     });
-    client = await gcs.open({ url: `gs://b-b/root?endpoint=http://${host}`, settings: { "key-file": keyFile(folder, host) }, env: {} });
+    client = await gcs.open({
+      url: `gs://b-b/root?endpoint=http://${host}`,
+      settings: { "key-file": keyFile(folder, host) },
+      env: {},
+    });
     await client.put("a", new Uint8Array(0));
     await client.put("b", new Uint8Array(0));
     expect(seen).toEqual(["token", "Bearer the-token", "Bearer the-token"]);
@@ -134,7 +160,11 @@ describe("credentials of a workload identity", () => {
       response.writeHead(400, { "content-type": "application/json" });
       response.end(JSON.stringify({ error: "invalid_grant", error_description: "the subject is not known" }));
     });
-    client = await gcs.open({ url: `gs://b-b/root?endpoint=http://${host}`, settings: { "key-file": keyFile(folder, host) }, env: {} });
+    client = await gcs.open({
+      url: `gs://b-b/root?endpoint=http://${host}`,
+      settings: { "key-file": keyFile(folder, host) },
+      env: {},
+    });
     const error: unknown = await client.get("a").catch((reason: unknown) => reason);
     if (!ReplicaError.is(error, "Denied")) throw new Error(`not denied: ${String(error)}`);
     expect(error.message).toContain("set GOOGLE_APPLICATION_CREDENTIALS to a key file");

@@ -19,30 +19,42 @@ function mistakeOf(location: Partial<ReplicaLocation>): string {
 }
 
 describe("a gcs URL", () => {
-  it.each(["gcs://my-bucket/a/b", "gs://my-bucket/a/b/", "GCS://my-bucket//a/b"])("%s names bucket and prefix", (url) => {
-    expect(options({ url })).toEqual({
-      bucket: "my-bucket",
-      prefix: "a/b",
-      endpoint: undefined,
-      anonymous: false,
-      keyFile: undefined,
-      kmsKeyName: undefined,
-      storageClass: undefined,
-      userProject: undefined,
-    });
-  });
+  it.each(["gcs://my-bucket/a/b", "gs://my-bucket/a/b/", "GCS://my-bucket//a/b"])(
+    "%s names bucket and prefix",
+    (url) => {
+      expect(options({ url })).toEqual({
+        bucket: "my-bucket",
+        prefix: "a/b",
+        endpoint: undefined,
+        anonymous: false,
+        keyFile: undefined,
+        kmsKeyName: undefined,
+        storageClass: undefined,
+        userProject: undefined,
+      });
+    },
+  );
 
   it("takes options after ?", () => {
     const kms = "projects/p/locations/eu/keyRings/r/cryptoKeys/k";
     const url = `gs://my-bucket/a?kms-key-name=${kms}&storage-class=nearline&user-project=p&endpoint=https://storage.private:8443`;
-    expect(options({ url })).toMatchObject({ kmsKeyName: kms, storageClass: "NEARLINE", userProject: "p", endpoint: "https://storage.private:8443", anonymous: false });
+    expect(options({ url })).toMatchObject({
+      kmsKeyName: kms,
+      storageClass: "NEARLINE",
+      userProject: "p",
+      endpoint: "https://storage.private:8443",
+      anonymous: false,
+    });
   });
 
   it.each([
     ["127.0.0.1:14443", "http://127.0.0.1:14443"],
     ["http://emulator:4443", "http://emulator:4443"],
   ])("goes to the emulator of STORAGE_EMULATOR_HOST=%s, without credentials", (host, endpoint) => {
-    expect(options({ url: "gs://my-bucket", env: { STORAGE_EMULATOR_HOST: host } })).toMatchObject({ endpoint, anonymous: true });
+    expect(options({ url: "gs://my-bucket", env: { STORAGE_EMULATOR_HOST: host } })).toMatchObject({
+      endpoint,
+      anonymous: true,
+    });
   });
 
   it.each([
@@ -61,7 +73,10 @@ describe("a gcs URL", () => {
 
 describe("settings", () => {
   it("of litestream.yml name the place without a URL", () => {
-    expect(options({ settings: { bucket: "b-b", path: "/shard_0" } })).toMatchObject({ bucket: "b-b", prefix: "shard_0" });
+    expect(options({ settings: { bucket: "b-b", path: "/shard_0" } })).toMatchObject({
+      bucket: "b-b",
+      prefix: "shard_0",
+    });
     expect(mistakeOf({})).toBe("a gcs replica needs a bucket: or a url: gcs://bucket/path");
     expect(mistakeOf({ url: "gcs://b-b/a", settings: { path: "x" } })).toContain("both say where the replica lies");
   });

@@ -6,7 +6,8 @@ import { describe, expect, it } from "vitest";
 
 const entry = pathToFileURL(path.join(repositoryRoot, "packages/litewake/dist/index.js")).href;
 const main = path.join(repositoryRoot, "packages/litewake/bin/litewake.js");
-const CLOUDS = /@aws-sdk|@smithy|@google-cloud|@azure|google-auth|\/ssh2\/|\/packages\/(?:s3|gcs|abs|sftp|file|conformance)\//;
+const CLOUDS =
+  /@aws-sdk|@smithy|@google-cloud|@azure|google-auth|\/ssh2\/|\/packages\/(?:s3|gcs|abs|sftp|file|conformance)\//;
 
 /** Notes every module that is loaded, and prints them as JSON when the process ends. */
 const NOTES = `

@@ -42,7 +42,8 @@ export class S3ReplicaClient implements ReplicaClient {
     this.#options = options;
     this.#connection = connect(options);
     this.#root = options.prefix === "" ? "" : `${options.prefix}/`;
-    this.#where = options.endpoint === undefined ? options.bucket : `${options.bucket} at ${new URL(options.endpoint).host}`;
+    this.#where =
+      options.endpoint === undefined ? options.bucket : `${options.bucket} at ${new URL(options.endpoint).host}`;
     this.#customerKey = customerKeyOf(options.encryption);
     this.url = urlOf(options);
     this.capabilities = { putIfAbsent: options.profile.conditionalPut };
@@ -73,7 +74,9 @@ export class S3ReplicaClient implements ReplicaClient {
     checkKey(key, "get");
     const where = { Bucket: this.#options.bucket, Key: this.#root + key, ...this.#customerKey };
     if (length !== undefined && length <= 0) {
-      await this.#call("get", key, signal, (abortSignal) => this.#connection.s3.send(new HeadObjectCommand(where), { abortSignal }));
+      await this.#call("get", key, signal, (abortSignal) =>
+        this.#connection.s3.send(new HeadObjectCommand(where), { abortSignal }),
+      );
       return nothing();
     }
     const end = length === undefined || length === Infinity ? "" : String(offset + length - 1);
@@ -128,7 +131,10 @@ export class S3ReplicaClient implements ReplicaClient {
       );
       const refused = answer.Errors?.find(({ Code }) => Code !== "NoSuchKey");
       if (refused !== undefined) {
-        const error = Object.assign(new Error(refused.Message ?? ""), { name: refused.Code ?? "", $metadata: answer.$metadata });
+        const error = Object.assign(new Error(refused.Message ?? ""), {
+          name: refused.Code ?? "",
+          $metadata: answer.$metadata,
+        });
         throw this.#error(error, "delete", refused.Key?.slice(this.#root.length));
       }
     }
@@ -143,7 +149,9 @@ export class S3ReplicaClient implements ReplicaClient {
     return {
       ...this.#customerKey,
       ...(encryption === undefined || encryption.kind === "customer" ? {} : { ServerSideEncryption: encryption.kind }),
-      ...(encryption !== undefined && "keyId" in encryption && encryption.keyId !== undefined ? { SSEKMSKeyId: encryption.keyId } : {}),
+      ...(encryption !== undefined && "keyId" in encryption && encryption.keyId !== undefined
+        ? { SSEKMSKeyId: encryption.keyId }
+        : {}),
       ...(storageClass === undefined ? {} : { StorageClass: storageClass }),
       ...(tags === undefined ? {} : { Tagging: tags }),
     };

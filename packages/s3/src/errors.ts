@@ -1,5 +1,11 @@
 // What a store's answers mean to a replica, as a table.
-import { networkError, plainCause, ReplicaError, type ReplicaErrorCode, type ReplicaOperation } from "@litewake/core/backend";
+import {
+  networkError,
+  plainCause,
+  ReplicaError,
+  type ReplicaErrorCode,
+  type ReplicaOperation,
+} from "@litewake/core/backend";
 
 interface Meaning {
   readonly code: ReplicaErrorCode;
@@ -31,7 +37,8 @@ const byName: Readonly<Record<string, Meaning>> = {
   RequestTimeTooSkewed: { code: "Denied", reason: "this host's clock is too far from the store's; set it right" },
   CredentialsProviderError: {
     code: "Denied",
-    reason: "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or access-key-id and secret-access-key",
+    reason:
+      "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or access-key-id and secret-access-key",
   },
   TokenProviderError: wrongKeys,
   PreconditionFailed: conflict,
@@ -57,7 +64,10 @@ const byName: Readonly<Record<string, Meaning>> = {
   KeyTooLongError: { code: "InvalidConfig", reason: "the key is longer than the store allows" },
   PermanentRedirect: { code: "InvalidConfig", reason: "the bucket lies in another region; set region" },
   AuthorizationHeaderMalformed: { code: "InvalidConfig", reason: "the bucket lies in another region; set region" },
-  IllegalLocationConstraintException: { code: "InvalidConfig", reason: "the bucket lies in another region; set region" },
+  IllegalLocationConstraintException: {
+    code: "InvalidConfig",
+    reason: "the bucket lies in another region; set region",
+  },
   XMinioStorageFull: full,
   XMinioAdminBucketQuotaExceeded: full,
   QuotaExceeded: full,
@@ -97,13 +107,21 @@ export function s3Error(error: unknown, { operation, key, where }: ErrorPlace): 
   if (network !== undefined) return network;
   const name = error instanceof Error ? error.name : "";
   const status = statusOf(error);
-  const meaning = (Object.hasOwn(byName, name) ? byName[name] : undefined) ?? (status === undefined ? undefined : byStatus[status]);
+  const meaning =
+    (Object.hasOwn(byName, name) ? byName[name] : undefined) ?? (status === undefined ? undefined : byStatus[status]);
   const cause = causeOf(error, status);
   if (meaning === undefined) {
     const said = error instanceof Error ? error.message : String(error);
     // What the store refused once it will refuse again.
     const retryable = status === undefined || status >= 500;
-    return new ReplicaError({ code: "Unknown", retryable, operation, key, reason: `${where}: ${said} (${name})`, cause });
+    return new ReplicaError({
+      code: "Unknown",
+      retryable,
+      operation,
+      key,
+      reason: `${where}: ${said} (${name})`,
+      cause,
+    });
   }
   const tail = [name, status].filter((part) => part !== "" && part !== undefined).join(", ");
   const reason = `${where}: ${meaning.reason} (${tail})`;

@@ -49,7 +49,20 @@ export interface S3Options {
 
 const SECRETS = ["access-key-id", "secret-access-key", "session-token", "sse-customer-key"];
 const PLACES = ["bucket", "path"];
-const HOW = ["region", "endpoint", "force-path-style", "skip-verify", "ca-file", "profile", "sse", "sse-kms-key-id", "storage-class", "tags", "checksums", "conditional-put"];
+const HOW = [
+  "region",
+  "endpoint",
+  "force-path-style",
+  "skip-verify",
+  "ca-file",
+  "profile",
+  "sse",
+  "sse-kms-key-id",
+  "storage-class",
+  "tags",
+  "checksums",
+  "conditional-put",
+];
 
 /** Every key of a replica entry that this backend reads. */
 export const s3Settings: readonly string[] = [...PLACES, ...HOW, ...SECRETS];
@@ -108,7 +121,9 @@ function placeOf({ url, settings: given }: ReplicaLocation): Place {
   }
   const { user, host, path, settings } = readUrl(url, given, RULES);
   if (user !== undefined) {
-    throw invalidConfig("an s3:// URL takes no user or password; credentials belong in the environment or the settings");
+    throw invalidConfig(
+      "an s3:// URL takes no user or password; credentials belong in the environment or the settings",
+    );
   }
   if (host === "") throw invalidConfig(`${shownUrl(url)} names no bucket: s3://bucket/path`);
   const { bucket, endpoint } = splitHost(host);
@@ -119,22 +134,37 @@ function endpointOf(given: string | undefined): string | undefined {
   if (given === undefined) return undefined;
   const url = endpointUrl(given, "endpoint");
   if (url.pathname !== "/") {
-    throw invalidConfig(`endpoint: ${given} is more than scheme, host and port; the bucket belongs in bucket:, a folder in path:`);
+    throw invalidConfig(
+      `endpoint: ${given} is more than scheme, host and port; the bucket belongs in bucket:, a folder in path:`,
+    );
   }
   return url.origin;
 }
 
 function credentialsOf(settings: Settings, env: Env): S3Credentials | undefined {
   const pairs = [
-    ["access-key-id and secret-access-key", settings.text("access-key-id"), settings.text("secret-access-key"), settings.text("session-token")],
-    ["LITESTREAM_ACCESS_KEY_ID and LITESTREAM_SECRET_ACCESS_KEY", filled(env["LITESTREAM_ACCESS_KEY_ID"]), filled(env["LITESTREAM_SECRET_ACCESS_KEY"]), undefined],
+    [
+      "access-key-id and secret-access-key",
+      settings.text("access-key-id"),
+      settings.text("secret-access-key"),
+      settings.text("session-token"),
+    ],
+    [
+      "LITESTREAM_ACCESS_KEY_ID and LITESTREAM_SECRET_ACCESS_KEY",
+      filled(env["LITESTREAM_ACCESS_KEY_ID"]),
+      filled(env["LITESTREAM_SECRET_ACCESS_KEY"]),
+      undefined,
+    ],
   ] as const;
   for (const [names, id, secret, token] of pairs) {
     if (id === undefined && secret === undefined) continue;
-    if (id === undefined || secret === undefined) throw invalidConfig(`${names} belong together: one of them is missing`);
+    if (id === undefined || secret === undefined)
+      throw invalidConfig(`${names} belong together: one of them is missing`);
     return { accessKeyId: id, secretAccessKey: secret, ...(token === undefined ? {} : { sessionToken: token }) };
   }
-  const [id, secret, token] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].map((name) => filled(env[name]));
+  const [id, secret, token] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].map((name) =>
+    filled(env[name]),
+  );
   // A named profile goes before the environment, as everywhere with AWS.
   if (id === undefined || secret === undefined || settings.text("profile") !== undefined) return undefined;
   return { accessKeyId: id, secretAccessKey: secret, ...(token === undefined ? {} : { sessionToken: token }) };
@@ -145,8 +175,10 @@ function encryptionOf(settings: Settings, env: Env): Encryption | undefined {
   const keyId = settings.text("sse-kms-key-id");
   const customer = settings.text("sse-customer-key") ?? filled(env["LITEWAKE_S3_SSE_CUSTOMER_KEY"]);
   if (customer !== undefined) {
-    if (kind !== undefined || keyId !== undefined) throw invalidConfig("sse-customer-key: cannot stand together with sse: or sse-kms-key-id:");
-    if (!/^[A-Za-z0-9+/]{43}=$/.test(customer)) throw invalidConfig("sse-customer-key: must be 32 bytes in base64: openssl rand -base64 32");
+    if (kind !== undefined || keyId !== undefined)
+      throw invalidConfig("sse-customer-key: cannot stand together with sse: or sse-kms-key-id:");
+    if (!/^[A-Za-z0-9+/]{43}=$/.test(customer))
+      throw invalidConfig("sse-customer-key: must be 32 bytes in base64: openssl rand -base64 32");
     return { kind: "customer", key: customer };
   }
   if (kind === undefined) return keyId === undefined ? undefined : { kind: "aws:kms", keyId };
@@ -164,15 +196,21 @@ const ARCHIVES = ["GLACIER", "DEEP_ARCHIVE"];
 function storageClassOf(settings: Settings): string | undefined {
   const given = settings.text("storage-class")?.toUpperCase();
   if (given === undefined || !ARCHIVES.includes(given)) return given;
-  throw invalidConfig(`storage-class: objects in ${given} cannot be read at once, so no restore would work; take STANDARD_IA or GLACIER_IR`);
+  throw invalidConfig(
+    `storage-class: objects in ${given} cannot be read at once, so no restore would work; take STANDARD_IA or GLACIER_IR`,
+  );
 }
 
 function tagsOf(settings: Settings): string | undefined {
   const given = settings.text("tags");
   if (given === undefined) return undefined;
-  const pairs = given.split(/[&,]/).map((pair) => pair.trim()).filter((pair) => pair !== "");
+  const pairs = given
+    .split(/[&,]/)
+    .map((pair) => pair.trim())
+    .filter((pair) => pair !== "");
   for (const pair of pairs) {
-    if (!/^[^=]+=[^=]*$/.test(pair)) throw invalidConfig(`tags: ${JSON.stringify(pair)} is not key=value; more are separated by commas`);
+    if (!/^[^=]+=[^=]*$/.test(pair))
+      throw invalidConfig(`tags: ${JSON.stringify(pair)} is not key=value; more are separated by commas`);
   }
   if (pairs.length > 10) throw invalidConfig(`tags: ${pairs.length} are more than the 10 that S3 allows`);
   return new URLSearchParams(pairs.map((pair) => pair.split("=", 2) as [string, string])).toString();

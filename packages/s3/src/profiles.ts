@@ -42,21 +42,31 @@ interface Known {
 
 // Vendors' own documentation of their S3 interfaces; conditional puts are false where they say nothing of them.
 const known: readonly Known[] = [
-  { host: /^[^.]+(?:\.(?:eu|us|fedramp))?\.r2\.cloudflarestorage\.com$/, profile: { name: "Cloudflare R2", region: "auto", equalParts: true } },
+  {
+    host: /^[^.]+(?:\.(?:eu|us|fedramp))?\.r2\.cloudflarestorage\.com$/,
+    profile: { name: "Cloudflare R2", region: "auto", equalParts: true },
+  },
   { host: /(?:^|\.)s3\.([a-z0-9-]+)\.backblazeb2\.com$/, profile: { name: "Backblaze B2", conditionalPut: false } },
-  { host: /(?:^|\.)([a-z0-9]+)\.digitaloceanspaces\.com$/, profile: { name: "DigitalOcean Spaces", conditionalPut: false } },
+  {
+    host: /(?:^|\.)([a-z0-9]+)\.digitaloceanspaces\.com$/,
+    profile: { name: "DigitalOcean Spaces", conditionalPut: false },
+  },
   { host: /(?:^|\.)s3\.(?:([a-z0-9-]+)\.)?wasabisys\.com$/, profile: { name: "Wasabi", conditionalPut: false } },
   { host: /(?:^|\.)s3\.([a-z0-9-]+)\.scw\.cloud$/, profile: { name: "Scaleway", conditionalPut: false } },
   { host: /(?:^|\.)([a-z0-9-]+)\.linodeobjects\.com$/, profile: { name: "Linode", conditionalPut: false } },
   { host: /(?:^|\.)s3\.filebase\.com$/, profile: { name: "Filebase", conditionalPut: false } },
-  { host: /^storage\.googleapis\.com$/, profile: { name: "Google Cloud Storage over S3", region: "auto", conditionalPut: false } },
+  {
+    host: /^storage\.googleapis\.com$/,
+    profile: { name: "Google Cloud Storage over S3", region: "auto", conditionalPut: false },
+  },
   { host: /(?:^|\.)fly\.storage\.tigris\.dev$|^t3\.storage\.dev$/, profile: { name: "Tigris", region: "auto" } },
 ];
 
 /** The profile of an endpoint's host; no endpoint, or one of Amazon's own, is Amazon. */
 export function profileOf(host: string | undefined): Profile {
   if (host === undefined) return amazon;
-  const amazonRegion = /(?:^|\.)s3[.-](?:dualstack\.|accelerate\.)?(?:([a-z]{2}(?:-[a-z]+)+-\d)\.)?amazonaws\.com(?:\.cn)?$/.exec(host);
+  const amazonRegion =
+    /(?:^|\.)s3[.-](?:dualstack\.|accelerate\.)?(?:([a-z]{2}(?:-[a-z]+)+-\d)\.)?amazonaws\.com(?:\.cn)?$/.exec(host);
   if (amazonRegion !== null) return { ...amazon, region: amazonRegion[1] };
   for (const { host: pattern, profile } of known) {
     const match = pattern.exec(host);

@@ -61,7 +61,9 @@ async function putWhole(job: Upload, body: Uint8Array): Promise<PutResult> {
 async function putInParts(job: Upload, parts: AsyncIterable<Uint8Array>): Promise<PutResult> {
   const { s3, bucket, key, signal, customerKey } = job;
   const where = { Bucket: bucket, Key: key };
-  const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ ...where, ...job.object }), { abortSignal: signal });
+  const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ ...where, ...job.object }), {
+    abortSignal: signal,
+  });
   try {
     const done: CompletedPart[] = [];
     const size = await sendParts(parts, {
@@ -100,7 +102,10 @@ async function storedAt({ s3, bucket, key, customerKey, signal }: Upload): Promi
 }
 
 /** Frees the parts, which are invisible but cost money. Also after the caller's abort, so with a limit of its own. */
-async function abandon(s3: S3Client, upload: { Bucket: string; Key: string; UploadId: string | undefined }): Promise<void> {
+async function abandon(
+  s3: S3Client,
+  upload: { Bucket: string; Key: string; UploadId: string | undefined },
+): Promise<void> {
   const abortSignal = AbortSignal.timeout(CLEAN_UP_MS);
   await s3.send(new AbortMultipartUploadCommand(upload), { abortSignal }).catch(() => {});
 }

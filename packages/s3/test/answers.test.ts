@@ -23,7 +23,10 @@ async function storeThat(handler: Handler, settings: Record<string, string> = {}
   await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const keys = { "access-key-id": "key", "secret-access-key": "very-secret" };
-  client = await s3.open({ settings: { bucket: "b", endpoint: `http://127.0.0.1:${port}`, ...keys, ...settings }, env: {} });
+  client = await s3.open({
+    settings: { bucket: "b", endpoint: `http://127.0.0.1:${port}`, ...keys, ...settings },
+    env: {},
+  });
   return client;
 }
 
@@ -31,7 +34,9 @@ const refusal =
   (status: number, code: string): Handler =>
   (_request, response) => {
     response.writeHead(status, { "content-type": "application/xml" });
-    response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>said by the store</Message><RequestId>R1</RequestId></Error>`);
+    response.end(
+      `<?xml version="1.0"?><Error><Code>${code}</Code><Message>said by the store</Message><RequestId>R1</RequestId></Error>`,
+    );
   };
 
 describe("a put that the store answers with", () => {
@@ -67,7 +72,10 @@ describe("a put that the store answers with", () => {
 
 it("an object that is archived is told apart from one that is forbidden", async () => {
   const store = await storeThat(refusal(403, "InvalidObjectState"));
-  await expect(store.get("a")).rejects.toMatchObject({ code: "Unsupported", message: expect.stringContaining("restore it from the archive first") });
+  await expect(store.get("a")).rejects.toMatchObject({
+    code: "Unsupported",
+    message: expect.stringContaining("restore it from the archive first"),
+  });
 });
 
 it("a store that throttles is asked again, and recovers", async () => {
@@ -114,9 +122,12 @@ it.each([
     },
     { checksums },
   );
-  await store.put("a", (async function* () {
-    yield Buffer.from("a stream");
-  })());
+  await store.put(
+    "a",
+    (async function* () {
+      yield Buffer.from("a stream");
+    })(),
+  );
   expect(headers["x-amz-trailer"]).toBeUndefined();
   expect(headers["content-encoding"] ?? "").not.toContain("aws-chunked");
   expect(headers["content-length"]).toBe("8");
@@ -137,7 +148,9 @@ it("a bulk delete carries Content-MD5 where the store may need it, and no newer 
 it("one key that a bulk delete refuses fails the call, and is named", async () => {
   const store = await storeThat((_request, response) => {
     response.writeHead(200, { "content-type": "application/xml" });
-    response.end("<DeleteResult><Error><Key>b</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>");
+    response.end(
+      "<DeleteResult><Error><Key>b</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>",
+    );
   });
   await expect(store.delete(["a", "b"])).rejects.toMatchObject({ code: "Denied", key: "b" });
 });

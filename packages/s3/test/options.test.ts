@@ -42,7 +42,8 @@ describe("an s3 URL", () => {
   });
 
   it("takes options after ?, under Litestream's names too", () => {
-    const url = "s3://b/p?region=eu-central-1&endpoint=https://s3.example.com:9000&forcePathStyle=false&sse=AES256&storage-class=standard_ia";
+    const url =
+      "s3://b/p?region=eu-central-1&endpoint=https://s3.example.com:9000&forcePathStyle=false&sse=AES256&storage-class=standard_ia";
     expect(options({ url })).toMatchObject({
       region: "eu-central-1",
       endpoint: "https://s3.example.com:9000",
@@ -58,7 +59,11 @@ describe("an s3 URL", () => {
     ["minio.internal:9000", "https://minio.internal:9000"],
     ["http://minio.internal:9000", "http://minio.internal:9000"],
   ])("with the endpoint %s speaks to %s, in path style", (given, endpoint) => {
-    expect(options({ url: `s3://b/p?endpoint=${given}` })).toMatchObject({ endpoint, forcePathStyle: true, region: "us-east-1" });
+    expect(options({ url: `s3://b/p?endpoint=${given}` })).toMatchObject({
+      endpoint,
+      forcePathStyle: true,
+      region: "us-east-1",
+    });
   });
 
   it.each([
@@ -74,8 +79,14 @@ describe("an s3 URL", () => {
 
   it.each([
     ["s3:///p", "s3:///p names no bucket: s3://bucket/path"],
-    ["s3://key:secret@b/p", "an s3:// URL takes no user or password; credentials belong in the environment or the settings"],
-    ["s3://b/p?secret-access-key=hush", "secret-access-key does not belong in a URL, which is shown in logs; put it in the settings or the environment"],
+    [
+      "s3://key:secret@b/p",
+      "an s3:// URL takes no user or password; credentials belong in the environment or the settings",
+    ],
+    [
+      "s3://b/p?secret-access-key=hush",
+      "secret-access-key does not belong in a URL, which is shown in logs; put it in the settings or the environment",
+    ],
     ["s3://b/p?regoin=x", 's3:// URLs take no option "regoin"; there are region, endpoint,'],
     ["s3://b/100%", "s3://b/100%: a % in the path is not followed by two hexadecimal digits; write it as %25"],
     ["s3://b/a/../c", 'the path "/a/../c" holds a part ..'],
@@ -84,7 +95,10 @@ describe("an s3 URL", () => {
     ["s3://b/p?endpoint=ftp://h", "endpoint: ftp://h is no address"],
     ["s3://b/p?force-path-style=yes", "force-path-style: yes is neither true nor false"],
     ["s3://b/p?sse=rot13", "sse: rot13 is not known; it is AES256, aws:kms or aws:kms:dsse"],
-    ["s3://b/p?storage-class=GLACIER", "storage-class: objects in GLACIER cannot be read at once, so no restore would work"],
+    [
+      "s3://b/p?storage-class=GLACIER",
+      "storage-class: objects in GLACIER cannot be read at once, so no restore would work",
+    ],
     ["s3://b/p?tags=a", 'tags: "a" is not key=value'],
     ["s3://b/p?checksums=maybe", "checksums: maybe is not known"],
     ["s3://b/p?ca-file=/no/such.pem", "ca-file: /no/such.pem cannot be read"],
@@ -97,28 +111,49 @@ describe("an s3 URL", () => {
 
 describe("settings", () => {
   it("of litestream.yml name the place without a URL", () => {
-    const settings = { bucket: "b", path: "/shard_0/", region: "us-east-1", endpoint: "https://minio:9000", "skip-verify": true };
-    expect(options({ settings })).toMatchObject({ bucket: "b", prefix: "shard_0", endpoint: "https://minio:9000", skipVerify: true });
+    const settings = {
+      bucket: "b",
+      path: "/shard_0/",
+      region: "us-east-1",
+      endpoint: "https://minio:9000",
+      "skip-verify": true,
+    };
+    expect(options({ settings })).toMatchObject({
+      bucket: "b",
+      prefix: "shard_0",
+      endpoint: "https://minio:9000",
+      skipVerify: true,
+    });
   });
 
   it.each([
     [{}, "an s3 replica needs a bucket: or a url: s3://bucket/path"],
-    [{ bucket: "b", "access-key-id": "only" }, "access-key-id and secret-access-key belong together: one of them is missing"],
-    [{ bucket: "b", "sse-customer-key": "short" }, "sse-customer-key: must be 32 bytes in base64: openssl rand -base64 32"],
+    [
+      { bucket: "b", "access-key-id": "only" },
+      "access-key-id and secret-access-key belong together: one of them is missing",
+    ],
+    [
+      { bucket: "b", "sse-customer-key": "short" },
+      "sse-customer-key: must be 32 bytes in base64: openssl rand -base64 32",
+    ],
     [{ bucket: "b", "sse-kms-key-id": "k", sse: "AES256" }, "sse-kms-key-id: needs sse: aws:kms"],
   ])("%j are refused", (settings, line) => {
     expect(mistakeOf({ settings })).toBe(line);
   });
 
   it("and a URL cannot both say the place", () => {
-    expect(mistakeOf({ url: "s3://b/p", settings: { bucket: "c" } })).toBe("s3://b/p and bucket: both say where the replica lies; give one of them");
+    expect(mistakeOf({ url: "s3://b/p", settings: { bucket: "c" } })).toBe(
+      "s3://b/p and bucket: both say where the replica lies; give one of them",
+    );
   });
 
   it("a file that is no certificate is refused as ca-file", () => {
     using folder = tempDir("s3-ca");
     const file = folder.join("ca.pem");
     fs.writeFileSync(file, "hello");
-    expect(mistakeOf({ settings: { bucket: "b", "ca-file": file } })).toBe(`ca-file: ${file} holds no certificate in PEM form`);
+    expect(mistakeOf({ settings: { bucket: "b", "ca-file": file } })).toBe(
+      `ca-file: ${file} holds no certificate in PEM form`,
+    );
   });
 });
 
@@ -129,14 +164,27 @@ describe("credentials", () => {
 
   it("come from the settings, then Litestream's variables, then Amazon's, then the SDK's chain", () => {
     const own = { ...settings, "access-key-id": "S", "secret-access-key": "s" };
-    expect(options({ settings: own, env: { ...aws, ...litestream } }).credentials).toEqual({ accessKeyId: "S", secretAccessKey: "s" });
-    expect(options({ settings, env: { ...aws, ...litestream } }).credentials).toEqual({ accessKeyId: "L", secretAccessKey: "l" });
-    expect(options({ settings, env: aws }).credentials).toEqual({ accessKeyId: "A", secretAccessKey: "a", sessionToken: "t" });
+    expect(options({ settings: own, env: { ...aws, ...litestream } }).credentials).toEqual({
+      accessKeyId: "S",
+      secretAccessKey: "s",
+    });
+    expect(options({ settings, env: { ...aws, ...litestream } }).credentials).toEqual({
+      accessKeyId: "L",
+      secretAccessKey: "l",
+    });
+    expect(options({ settings, env: aws }).credentials).toEqual({
+      accessKeyId: "A",
+      secretAccessKey: "a",
+      sessionToken: "t",
+    });
     expect(options({ settings }).credentials).toBeUndefined();
   });
 
   it("of a named profile go before the environment's", () => {
-    expect(options({ settings: { ...settings, profile: "backup" }, env: aws })).toMatchObject({ credentials: undefined, sharedProfile: "backup" });
+    expect(options({ settings: { ...settings, profile: "backup" }, env: aws })).toMatchObject({
+      credentials: undefined,
+      sharedProfile: "backup",
+    });
   });
 });
 
@@ -168,7 +216,11 @@ describe("the region", () => {
 
 describe("vendors", () => {
   it.each([
-    ["https://accountid.r2.cloudflarestorage.com", "Cloudflare R2", { region: "auto", conditionalPut: true, equalParts: true, checksums: "required" }],
+    [
+      "https://accountid.r2.cloudflarestorage.com",
+      "Cloudflare R2",
+      { region: "auto", conditionalPut: true, equalParts: true, checksums: "required" },
+    ],
     ["https://s3.eu-central-003.backblazeb2.com", "Backblaze B2", { region: "eu-central-003", conditionalPut: false }],
     ["https://fra1.digitaloceanspaces.com", "DigitalOcean Spaces", { region: "fra1", checksums: "required" }],
     ["https://s3.eu-central-2.wasabisys.com", "Wasabi", { region: "eu-central-2" }],
@@ -182,8 +234,17 @@ describe("vendors", () => {
   });
 
   it("may be known better by whoever sets up the replica", () => {
-    const settings = { bucket: "b", endpoint: "https://s3.wasabisys.com", "conditional-put": true, checksums: "always" };
-    expect(options({ settings }).profile).toMatchObject({ conditionalPut: true, checksums: "always", deleteNeedsMd5: false });
+    const settings = {
+      bucket: "b",
+      endpoint: "https://s3.wasabisys.com",
+      "conditional-put": true,
+      checksums: "always",
+    };
+    expect(options({ settings }).profile).toMatchObject({
+      conditionalPut: true,
+      checksums: "always",
+      deleteNeedsMd5: false,
+    });
   });
 
   it("that are not known for it refuse a conditional put, without a request", async () => {

@@ -17,7 +17,10 @@ const other = minioClient();
 const opened: ReplicaClient[] = [];
 
 async function open(settings: Record<string, string> = {}): Promise<ReplicaClient> {
-  const client = await s3.open({ settings: { bucket: minio.bucket, path: root, endpoint: minio.endpoint, ...keys, ...settings }, env: {} });
+  const client = await s3.open({
+    settings: { bucket: minio.bucket, path: root, endpoint: minio.endpoint, ...keys, ...settings },
+    env: {},
+  });
   opened.push(client);
   return client;
 }
@@ -77,14 +80,21 @@ describe("objects", () => {
     const client = await open({ tags: "team=data, kind=back up" });
     await client.put("tagged", new Uint8Array(1));
     const tags = await other.getObjectTagging(minio.bucket, `${root}/tagged`);
-    expect(tags.map(({ Key, Value }) => [Key, Value])).toEqual(expect.arrayContaining([["team", "data"], ["kind", "back up"]]));
+    expect(tags.map(({ Key, Value }) => [Key, Value])).toEqual(
+      expect.arrayContaining([
+        ["team", "data"],
+        ["kind", "back up"],
+      ]),
+    );
   });
 
   it("take the storage class that the settings name", async () => {
     const client = await open({ "storage-class": "REDUCED_REDUNDANCY" });
     await client.put("reduced", new Uint8Array(1));
     const { metaData } = await other.statObject(minio.bucket, `${root}/reduced`);
-    expect(metaData["storage-class"] ?? metaData["x-amz-storage-class"] ?? JSON.stringify(metaData)).toContain("REDUCED_REDUNDANCY");
+    expect(metaData["storage-class"] ?? metaData["x-amz-storage-class"] ?? JSON.stringify(metaData)).toContain(
+      "REDUCED_REDUNDANCY",
+    );
   });
 });
 
@@ -97,7 +107,9 @@ describe("an upload in parts", () => {
       abort.abort();
       yield new Uint8Array(5 << 20);
     };
-    await expect(client.put("parts/aborted", body(), { signal: abort.signal })).rejects.toMatchObject({ code: "Aborted" });
+    await expect(client.put("parts/aborted", body(), { signal: abort.signal })).rejects.toMatchObject({
+      code: "Aborted",
+    });
     // The parts are freed after the call has answered.
     await expect.poll(() => incompleteUploads(`${root}/parts/`), { timeout: 10_000 }).toEqual([]);
   });
@@ -125,15 +137,35 @@ describe("over TLS", () => {
     certificate = folder.join("public.crt");
     // Go's own tool for it: a certificate for 127.0.0.1 that signs itself.
     const goRoot = execFileSync("go", ["env", "GOROOT"], { encoding: "utf8" }).trim();
-    execFileSync("go", ["run", path.join(goRoot, "src/crypto/tls/generate_cert.go"), "-ecdsa-curve", "P256", "-ca", "-host", "127.0.0.1"], {
-      cwd: folder.path,
-      stdio: "pipe",
-    });
+    execFileSync(
+      "go",
+      [
+        "run",
+        path.join(goRoot, "src/crypto/tls/generate_cert.go"),
+        "-ecdsa-curve",
+        "P256",
+        "-ca",
+        "-host",
+        "127.0.0.1",
+      ],
+      {
+        cwd: folder.path,
+        stdio: "pipe",
+      },
+    );
     fs.renameSync(folder.join("cert.pem"), certificate);
     fs.renameSync(folder.join("key.pem"), folder.join("private.key"));
     const port = await freePort();
     endpoint = `https://127.0.0.1:${port}`;
-    const args = ["server", "--quiet", "--certs-dir", folder.path, "--address", `127.0.0.1:${port}`, folder.join("data")];
+    const args = [
+      "server",
+      "--quiet",
+      "--certs-dir",
+      folder.path,
+      "--address",
+      `127.0.0.1:${port}`,
+      folder.join("data"),
+    ];
     const env = {
       MINIO_ROOT_USER: minio.accessKeyId,
       MINIO_ROOT_PASSWORD: minio.secretAccessKey,
@@ -185,7 +217,9 @@ describe("over TLS", () => {
     await client.put("sealed/big", inChunks(bytes, 1 << 20));
     await client.put("sealed/small", bytes.subarray(0, 100));
     expect((await collect(await client.get("sealed/big"))).equals(bytes)).toBe(true);
-    expect((await collect(await client.get("sealed/small", { offset: 10, length: 20 }))).equals(bytes.subarray(10, 30))).toBe(true);
+    expect(
+      (await collect(await client.get("sealed/small", { offset: 10, length: 20 }))).equals(bytes.subarray(10, 30)),
+    ).toBe(true);
     const without = await open(settings);
     await expect(without.get("sealed/small")).rejects.toMatchObject({ name: "ReplicaError" });
     const wrong = await open({ ...settings, "sse-customer-key": randomBytes(32).toString("base64") });
@@ -212,7 +246,10 @@ describe("over TLS", () => {
 
   it("plain http where TLS is spoken is one line", async () => {
     const client = await open({ endpoint: endpoint.replace("https:", "http:") });
-    await expect(client.get("a")).rejects.toMatchObject({ name: "ReplicaError", message: expect.not.stringContaining("\n") });
+    await expect(client.get("a")).rejects.toMatchObject({
+      name: "ReplicaError",
+      message: expect.not.stringContaining("\n"),
+    });
   });
 });
 
@@ -223,7 +260,10 @@ it("temporary credentials work, and what their policy does not allow is Denied",
   const session = { "access-key-id": accessKeyId, "secret-access-key": secretAccessKey };
   const reader = await open({ ...session, "session-token": sessionToken });
   expect((await collect(await reader.get("session/object"))).toString()).toBe("x");
-  await expect(reader.put("session/other", new Uint8Array(1))).rejects.toMatchObject({ code: "Denied", retryable: false });
+  await expect(reader.put("session/other", new Uint8Array(1))).rejects.toMatchObject({
+    code: "Denied",
+    retryable: false,
+  });
   await expect(reader.delete(["session/object"])).rejects.toMatchObject({ code: "Denied" });
   const tokenless = await open(session);
   await expect(tokenless.get("session/object")).rejects.toMatchObject({ code: "Denied" });
@@ -232,12 +272,19 @@ it("temporary credentials work, and what their policy does not allow is Denied",
 describe("a store that is not there", () => {
   it("refuses the connection: Unavailable, and a retry can help", async () => {
     const client = await open({ endpoint: `http://127.0.0.1:${await freePort()}` });
-    await expect(client.get("a")).rejects.toMatchObject({ code: "Unavailable", retryable: true, message: expect.stringContaining("connection was refused") });
+    await expect(client.get("a")).rejects.toMatchObject({
+      code: "Unavailable",
+      retryable: true,
+      message: expect.stringContaining("connection was refused"),
+    });
   });
 
   it("has no such bucket: one line that names it", async () => {
     const client = await open({ bucket: "no-such-bucket" });
-    await expect(client.put("a", new Uint8Array(1))).rejects.toMatchObject({ code: "NoSuchStore", message: expect.stringContaining("no-such-bucket at 127.0.0.1") });
+    await expect(client.put("a", new Uint8Array(1))).rejects.toMatchObject({
+      code: "NoSuchStore",
+      message: expect.stringContaining("no-such-bucket at 127.0.0.1"),
+    });
   });
 });
 

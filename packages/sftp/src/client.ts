@@ -19,6 +19,7 @@ import {
   withOwnSignal,
 } from "@litewake/core/backend";
 import { STATUS, statusOf } from "./errors.ts";
+import { exists, ignoreUnsupported, makeFolder, prune, remove, removeStale, replace } from "./files.ts";
 import { walk } from "./listing.ts";
 import type { SftpOptions } from "./options.ts";
 import { readRange } from "./reading.ts";
@@ -29,8 +30,6 @@ import { writeBody } from "./writing.ts";
 /** A put makes its folder again so often when others keep pruning it. */
 const FOLDER_TRIES = 100;
 const DELETES_AT_ONCE = 32;
-/** A temporary file that got no byte for so long, by the server's clock: whoever wrote it is gone. */
-const STALE_MS = 3_600_000;
 
 export class SftpClient implements ReplicaClient {
   readonly type = "sftp";
@@ -66,7 +65,8 @@ export class SftpClient implements ReplicaClient {
       const handle = await channel.open(file, "r");
       try {
         const found = await channel.fstat(handle);
-        if (!found.isFile()) throw new ReplicaError({ code: "NotFound", operation: "get", key, reason: "no such object" });
+        if (!found.isFile())
+          throw new ReplicaError({ code: "NotFound", operation: "get", key, reason: "no such object" });
         throwIfAborted(signal, "get", key);
         const range = { start: offset, end: Math.min(found.size, offset + length) };
         return readRange(channel, handle, range, { key, signal }, toError);
@@ -93,7 +93,7 @@ export class SftpClient implements ReplicaClient {
         return result;
       } catch (error) {
         await channel.unlink(temporary).catch(() => {});
-        await this.#prune(channel, path.posix.dirname(target));
+        await prune(channel, path.posix.dirname(target), this.#root);
         throw await this.#explained(channel, error);
       }
     });
@@ -114,7 +114,7 @@ export class SftpClient implements ReplicaClient {
     if (folders.size > 0) {
       await this.#call("delete", undefined, signal, async (own) => {
         const channel = await this.#session.channel(own);
-        for (const folder of folders) await this.#prune(channel, folder);
+        for (const folder of folders) await prune(channel, folder, this.#root);
       });
     }
     for (const done of workers) if (done.status === "rejected") throw done.reason;
@@ -148,7 +148,12 @@ export class SftpClient implements ReplicaClient {
     }
   }
 
-  async #publish(channel: Channel, temporary: string, target: string, { key, ifAbsent }: { key: string; ifAbsent: boolean }): Promise<void> {
+  async #publish(
+    channel: Channel,
+    temporary: string,
+    target: string,
+    { key, ifAbsent }: { key: string; ifAbsent: boolean },
+  ): Promise<void> {
     if (!ifAbsent) return replace(channel, temporary, target);
     try {
       await channel.rename(temporary, target);
@@ -166,21 +171,15 @@ export class SftpClient implements ReplicaClient {
     void removeStale(channel, folder, nowMs).catch(() => {});
   }
 
-  /** Removes folders that are empty, up to the root. */
-  async #prune(channel: Channel, from: string): Promise<void> {
-    for (let folder = from; folder.length > this.#root.length; folder = path.posix.dirname(folder)) {
-      try {
-        await channel.rmdir(folder);
-      } catch (error) {
-        if (statusOf(error) !== STATUS.NO_SUCH_FILE) return;
-      }
-    }
-  }
-
   /** A write that failed for no reason given: the disk may be full. */
   async #explained(channel: Channel, error: unknown): Promise<unknown> {
     if (statusOf(error) !== STATUS.FAILURE || (await channel.freeBlocks(this.#root)) !== 0) return error;
-    return new ReplicaError({ code: "NoSpace", operation: "put", reason: `${this.#session.where}: no space is left on the server`, cause: error });
+    return new ReplicaError({
+      code: "NoSpace",
+      operation: "put",
+      reason: `${this.#session.where}: no space is left on the server`,
+      cause: error,
+    });
   }
 
   #conflict(key: string): ReplicaError {
@@ -190,77 +189,22 @@ export class SftpClient implements ReplicaClient {
   #pathOf(key: string, operation: ReplicaOperation): string {
     checkKey(key, operation);
     if (key.split("/").some(isTemporary)) {
-      throw new ReplicaError({ code: "InvalidConfig", operation, key, reason: "the name means something else to this backend" });
+      throw new ReplicaError({
+        code: "InvalidConfig",
+        operation,
+        key,
+        reason: "the name means something else to this backend",
+      });
     }
     return `${this.#root}/${key}`;
   }
 
-  #call<T>(operation: ReplicaOperation, key: string | undefined, signal: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  #call<T>(
+    operation: ReplicaOperation,
+    key: string | undefined,
+    signal: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     return withOwnSignal({ operation, key, signal }, work, (error) => this.#session.error(error, operation, key));
-  }
-}
-
-async function replace(channel: Channel, temporary: string, target: string): Promise<void> {
-  try {
-    await channel.posixRename(temporary, target);
-  } catch (error) {
-    if (statusOf(error) !== STATUS.OP_UNSUPPORTED) throw error;
-    // A server without the extension refuses a target that is there: for a moment neither is.
-    await channel.unlink(target).catch(ignoreAbsent);
-    await channel.rename(temporary, target);
-  }
-}
-
-async function exists(channel: Channel, file: string): Promise<boolean> {
-  try {
-    await channel.stat(file);
-    return true;
-  } catch (error) {
-    ignoreAbsent(error);
-    return false;
-  }
-}
-
-async function makeFolder(channel: Channel, folder: string): Promise<void> {
-  try {
-    await channel.mkdir(folder);
-  } catch (error) {
-    if (statusOf(error) === STATUS.NO_SUCH_FILE && folder !== "/" && folder !== ".") {
-      await makeFolder(channel, path.posix.dirname(folder));
-      await channel.mkdir(folder).catch(ignoreThere);
-    } else ignoreThere(error);
-  }
-}
-
-/** Whether the object was there. A folder is no object. */
-async function remove(channel: Channel, file: string): Promise<boolean> {
-  try {
-    await channel.unlink(file);
-    return true;
-  } catch (error) {
-    if (statusOf(error) === STATUS.NO_SUCH_FILE) return false;
-    const found = await channel.stat(file).catch(() => undefined);
-    if (found?.isDirectory() === true || found === undefined) return false;
-    throw error;
-  }
-}
-
-function ignoreAbsent(error: unknown): void {
-  if (statusOf(error) !== STATUS.NO_SUCH_FILE) throw error;
-}
-
-// Somebody else made it meanwhile, or removed what it lies in: the caller's own next step shows.
-function ignoreThere(error: unknown): void {
-  const status = statusOf(error);
-  if (status !== STATUS.FAILURE && status !== STATUS.NO_SUCH_FILE) throw error;
-}
-
-function ignoreUnsupported(error: unknown): void {
-  if (statusOf(error) !== STATUS.OP_UNSUPPORTED) throw error;
-}
-
-async function removeStale(channel: Channel, folder: string, nowMs: number): Promise<void> {
-  for (const { filename, attrs } of await channel.readdir(folder)) {
-    if (isTemporary(filename) && attrs.mtime * 1000 < nowMs - STALE_MS) await channel.unlink(`${folder}/${filename}`);
   }
 }

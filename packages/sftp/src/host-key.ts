@@ -22,7 +22,8 @@ export class HostKey {
   constructor(options: SftpOptions) {
     this.#options = options;
     const { hostKey, host, port } = options;
-    this.#known = hostKey.kind === "known-hosts" ? hostKey.files.flatMap((file) => knownKeys(textOf(file), file, host, port)) : [];
+    this.#known =
+      hostKey.kind === "known-hosts" ? hostKey.files.flatMap((file) => knownKeys(textOf(file), file, host, port)) : [];
   }
 
   /** The kinds of key under which the host is known: else it might show another of its keys, which is not known. */
@@ -34,7 +35,12 @@ export class HostKey {
   /** Whether to go on. Adds an unknown host to the file where that was asked for. */
   accept(key: Buffer): boolean {
     const { hostKey } = this.#options;
-    this.refusal = hostKey.kind === "off" ? undefined : hostKey.kind === "pinned" ? this.#againstPin(key, hostKey.key) : this.#againstFiles(key, hostKey);
+    this.refusal =
+      hostKey.kind === "off"
+        ? undefined
+        : hostKey.kind === "pinned"
+          ? this.#againstPin(key, hostKey.key)
+          : this.#againstFiles(key, hostKey);
     return this.refusal === undefined;
   }
 
@@ -44,7 +50,10 @@ export class HostKey {
     return `the server's key is ${shown}, not the one that host-key: names; somebody may be in between`;
   }
 
-  #againstFiles(key: Buffer, { files, acceptNew }: { readonly files: readonly string[]; readonly acceptNew: boolean }): string | undefined {
+  #againstFiles(
+    key: Buffer,
+    { files, acceptNew }: { readonly files: readonly string[]; readonly acceptNew: boolean },
+  ): string | undefined {
     const { host, port } = this.#options;
     const base64 = key.toString("base64");
     const shown = fingerprint(key);

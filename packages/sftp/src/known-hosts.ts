@@ -21,7 +21,8 @@ export function knownKeys(text: string, file: string, host: string, port: number
     if (parts[0] === "" || parts[0]?.startsWith("#") === true) return [];
     const marker = parts[0]?.startsWith("@") === true ? parts.shift() : undefined;
     const [hosts = "", type = "", key = ""] = parts;
-    if (marker === "@cert-authority" || key === "" || !names.some((name) => matches(hosts, name.toLowerCase()))) return [];
+    if (marker === "@cert-authority" || key === "" || !names.some((name) => matches(hosts, name.toLowerCase())))
+      return [];
     return [{ file, line: n + 1, type, key, revoked: marker === "@revoked" }];
   });
 }
@@ -43,7 +44,10 @@ function isHashOf(hashed: string, name: string): boolean {
 }
 
 function isLike(pattern: string, name: string): boolean {
-  const source = pattern.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll("?", ".");
+  const source = pattern
+    .replaceAll(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".");
   return new RegExp(`^${source}$`).test(name);
 }
 

@@ -22,7 +22,12 @@ interface Entry {
  * The objects under the root whose keys start with `prefix`, in key order. Holds the entries of the folders it is in. A circle
  * of links ends where a key would become too long.
  */
-export async function* walk(channel: Channel, root: string, prefix: string, signal: AbortSignal | undefined): AsyncGenerator<ObjectInfo> {
+export async function* walk(
+  channel: Channel,
+  root: string,
+  prefix: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ObjectInfo> {
   const folder = prefix.slice(0, prefix.lastIndexOf("/") + 1);
   if (folder !== "" && keyProblem(folder.slice(0, -1)) !== undefined) return;
   yield* walkFolder({ channel, root, prefix, signal }, folder);
@@ -54,7 +59,8 @@ async function entriesOf({ channel, root, prefix, signal }: Walk, folder: string
     if (keyProblem(folder + filename) !== undefined || filename.includes("\ufffd")) continue;
     const real = attrs.isSymbolicLink() ? await channel.stat(`${place}/${filename}`).catch(() => undefined) : attrs;
     if (real?.isDirectory() === true) entries.push({ name: `${filename}/`, size: 0, modifiedAt: new Date(0) });
-    else if (real?.isFile() === true) entries.push({ name: filename, size: real.size, modifiedAt: new Date(real.mtime * 1000) });
+    else if (real?.isFile() === true)
+      entries.push({ name: filename, size: real.size, modifiedAt: new Date(real.mtime * 1000) });
   }
   return entries.sort((a, b) => compareKeys(a.name, b.name));
 }

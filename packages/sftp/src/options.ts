@@ -46,7 +46,8 @@ export function sftpOptions(location: ReplicaLocation): SftpOptions {
   const password = place.password ?? settings.text("password") ?? filled(env["LITEWAKE_SFTP_PASSWORD"]);
   const agent = filled(env["SSH_AUTH_SOCK"]);
   const passphrase = settings.text("key-passphrase") ?? filled(env["LITEWAKE_SFTP_KEY_PASSPHRASE"]);
-  const keyPath = settings.text("key-path") ?? (password === undefined && agent === undefined ? defaultKey(home) : undefined);
+  const keyPath =
+    settings.text("key-path") ?? (password === undefined && agent === undefined ? defaultKey(home) : undefined);
   return {
     host,
     port,
@@ -88,14 +89,17 @@ function decoded(part: string | undefined): string | undefined {
   try {
     return filled(decodeURIComponent(part));
   } catch {
-    throw invalidConfig("a % in the user or password of the URL is not followed by two hexadecimal digits; write it as %25");
+    throw invalidConfig(
+      "a % in the user or password of the URL is not followed by two hexadecimal digits; write it as %25",
+    );
   }
 }
 
 function splitPort(given: string): { host: string; port: number } {
   const match = /^(\[[0-9a-f:.]+\]|[^:[\]\s]+)(?::(\d+))?$/i.exec(given);
   const port = match?.[2] === undefined ? 22 : Number(match[2]);
-  if (match?.[1] === undefined || port < 1 || port > 65_535) throw invalidConfig(`host: ${given} is no host or host:port`);
+  if (match?.[1] === undefined || port < 1 || port > 65_535)
+    throw invalidConfig(`host: ${given} is no host or host:port`);
   return { host: match[1].replace(/^\[|\]$/g, ""), port };
 }
 
@@ -107,7 +111,8 @@ function provenUser(user: string | undefined): string {
 function provenRoot(given: string): string {
   const parts = given.split("/").filter((part) => part !== "" && part !== ".");
   if (parts.length === 0) throw invalidConfig("an sftp replica needs a path below /: sftp://user@host/path");
-  if (parts.includes("..") || given.includes("\0")) throw invalidConfig(`path: ${JSON.stringify(given)} holds a part ..`);
+  if (parts.includes("..") || given.includes("\0"))
+    throw invalidConfig(`path: ${JSON.stringify(given)} holds a part ..`);
   // Relative to where a login lands, unless it begins with a slash, as with sftp's own command line.
   return `${given.startsWith("/") ? "/" : ""}${parts.join("/")}`;
 }
@@ -115,16 +120,24 @@ function provenRoot(given: string): string {
 function hostKeyOf(settings: Settings, home: string): HostKeyCheck {
   const pinned = settings.text("host-key");
   const check = settings.text("host-key-check") ?? "strict";
-  if (!["strict", "accept-new", "off"].includes(check)) throw invalidConfig(`host-key-check: ${check} is not known; it is strict, accept-new or off`);
+  if (!["strict", "accept-new", "off"].includes(check))
+    throw invalidConfig(`host-key-check: ${check} is not known; it is strict, accept-new or off`);
   if (pinned !== undefined) {
-    const key = /^SHA256:[A-Za-z0-9+/]{43}=?$/.test(pinned) ? pinned.replace(/=$/, "") : /(?:^|\s)(AAAA[A-Za-z0-9+/]+=*)(?:\s|$)/.exec(pinned)?.[1];
-    if (key === undefined) throw invalidConfig("host-key: is neither SHA256:… nor a public key; ssh-keyscan HOST | ssh-keygen -lf - prints the first");
+    const key = /^SHA256:[A-Za-z0-9+/]{43}=?$/.test(pinned)
+      ? pinned.replace(/=$/, "")
+      : /(?:^|\s)(AAAA[A-Za-z0-9+/]+=*)(?:\s|$)/.exec(pinned)?.[1];
+    if (key === undefined)
+      throw invalidConfig(
+        "host-key: is neither SHA256:… nor a public key; ssh-keyscan HOST | ssh-keygen -lf - prints the first",
+      );
     return { kind: "pinned", key };
   }
   if (check === "off") return { kind: "off" };
   const own = settings.text("known-hosts");
-  const files = own === undefined ? [path.join(home, ".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts"] : [expandHome(own, home)];
-  if (own !== undefined && check === "strict" && !existsSync(files[0] ?? "")) throw invalidConfig(`known-hosts: ${files[0]} is not there`);
+  const files =
+    own === undefined ? [path.join(home, ".ssh/known_hosts"), "/etc/ssh/ssh_known_hosts"] : [expandHome(own, home)];
+  if (own !== undefined && check === "strict" && !existsSync(files[0] ?? ""))
+    throw invalidConfig(`known-hosts: ${files[0]} is not there`);
   return { kind: "known-hosts", files, acceptNew: check === "accept-new" };
 }
 
@@ -146,7 +159,9 @@ function readKey(file: string, passphrase: string | undefined): NonNullable<Sftp
 
 function unusableKey(file: string, passphrase: string | undefined, error: Error): Error {
   if (/no passphrase given/i.test(error.message)) {
-    return invalidConfig(`key-path: ${file} has a passphrase; give it by key-passphrase: or LITEWAKE_SFTP_KEY_PASSPHRASE`);
+    return invalidConfig(
+      `key-path: ${file} has a passphrase; give it by key-passphrase: or LITEWAKE_SFTP_KEY_PASSPHRASE`,
+    );
   }
   if (passphrase !== undefined && /bad passphrase|integrity|decrypt/i.test(error.message)) {
     return invalidConfig(`key-path: the passphrase does not open ${file}`);

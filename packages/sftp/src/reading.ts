@@ -56,9 +56,12 @@ async function* readAhead(
 /** A server may give less than asked for. */
 async function readFully(channel: Channel, handle: Buffer, position: number, bytes: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(bytes);
-  for (let filled = 0; filled < bytes; ) {
+  for (let filled = 0; filled < bytes;) {
     const got = await channel.read(handle, buffer.subarray(filled), position + filled);
-    if (got === 0) throw Object.assign(new Error("the file became shorter while it was read"), { code: "ERR_STREAM_PREMATURE_CLOSE" });
+    if (got === 0)
+      throw Object.assign(new Error("the file became shorter while it was read"), {
+        code: "ERR_STREAM_PREMATURE_CLOSE",
+      });
     filled += got;
   }
   return buffer;

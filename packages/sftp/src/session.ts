@@ -27,7 +27,13 @@ export class Session {
 
   /** The channel; connects if need be. An abort leaves the connection to the other calls. */
   async channel(signal?: AbortSignal): Promise<Channel> {
-    if (this.#closed) throw new ReplicaError({ code: "Unavailable", retryable: false, operation: "open", reason: "the client is closed" });
+    if (this.#closed)
+      throw new ReplicaError({
+        code: "Unavailable",
+        retryable: false,
+        operation: "open",
+        reason: "the client is closed",
+      });
     this.#channel ??= this.#connect();
     return abortable(this.#channel, signal, "open");
   }
@@ -92,7 +98,9 @@ export class Session {
       keepaliveInterval: KEEPALIVE_MS,
       keepaliveCountMax: KEEPALIVES,
       hostVerifier: (key: Buffer) => hostKey.accept(key),
-      ...(algorithms === undefined ? {} : { algorithms: { serverHostKey: algorithms as ssh2.ServerHostKeyAlgorithm[] } }),
+      ...(algorithms === undefined
+        ? {}
+        : { algorithms: { serverHostKey: algorithms as ssh2.ServerHostKeyAlgorithm[] } }),
       ...(password === undefined ? {} : { password }),
       ...(privateKey === undefined ? {} : { privateKey: privateKey.text }),
       ...(privateKey?.passphrase === undefined ? {} : { passphrase: privateKey.passphrase }),
@@ -110,7 +118,10 @@ export class Session {
 function dial({ host, port }: SftpOptions): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ host, port, noDelay: true });
-    const timer = setTimeout(() => socket.destroy(Object.assign(new Error("connecting timed out"), { code: "ETIMEDOUT" })), CONNECT_MS);
+    const timer = setTimeout(
+      () => socket.destroy(Object.assign(new Error("connecting timed out"), { code: "ETIMEDOUT" })),
+      CONNECT_MS,
+    );
     socket.once("error", (error) => {
       clearTimeout(timer);
       reject(error);
@@ -153,7 +164,10 @@ export class Channel {
         start(settled);
       } catch (error) {
         // ssh2 throws at once where the server does not list an extension.
-        settled(Object.assign(new Error("the server does not offer it", { cause: error }), { code: 8 }), undefined as T);
+        settled(
+          Object.assign(new Error("the server does not offer it", { cause: error }), { code: 8 }),
+          undefined as T,
+        );
       }
     });
   }
@@ -176,10 +190,12 @@ export class Channel {
 
   /** Bytes read; 0 at the end. */
   read(handle: Buffer, into: Buffer, position: number): Promise<number> {
-    return this.#call((done) => this.#sftp.read(handle, into, 0, into.byteLength, position, (error, bytes) => {
-      if (error !== undefined && error !== null && (error as { code?: unknown }).code === 1) done(undefined, 0);
-      else done(error, bytes);
-    }));
+    return this.#call((done) =>
+      this.#sftp.read(handle, into, 0, into.byteLength, position, (error, bytes) => {
+        if (error !== undefined && error !== null && (error as { code?: unknown }).code === 1) done(undefined, 0);
+        else done(error, bytes);
+      }),
+    );
   }
 
   /** The bytes are copied before this returns. */
@@ -220,7 +236,9 @@ export class Channel {
   /** Blocks that this user may still fill on the folder's file system; undefined where the server does not say. */
   async freeBlocks(folder: string): Promise<number | undefined> {
     try {
-      const info = await this.#call<{ f_bavail: number | bigint }>((done) => this.#sftp.ext_openssh_statvfs(folder, done));
+      const info = await this.#call<{ f_bavail: number | bigint }>((done) =>
+        this.#sftp.ext_openssh_statvfs(folder, done),
+      );
       return Number(info.f_bavail);
     } catch {
       return undefined;

@@ -6,7 +6,8 @@ import { describe, expect, it } from "vitest";
 import { fingerprint, keyType, knownKeys } from "../src/known-hosts.ts";
 
 const KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIB2TCbFNAOUA4dZ3iJm4Yg0dYb3bQxS0yqJm9H1q1u1v";
-const linesFor = (text: string, host: string, port = 22): number[] => knownKeys(text, "file", host, port).map(({ line }) => line);
+const linesFor = (text: string, host: string, port = 22): number[] =>
+  knownKeys(text, "file", host, port).map(({ line }) => line);
 
 describe("a line of known_hosts", () => {
   it.each([
@@ -27,7 +28,9 @@ describe("a line of known_hosts", () => {
 
   it("may be revoked, and is no key if it names a certificate authority", () => {
     const text = `@revoked host ssh-ed25519 ${KEY}\n@cert-authority * ssh-ed25519 ${KEY}\n`;
-    expect(knownKeys(text, "file", "host", 22)).toEqual([{ file: "file", line: 1, type: "ssh-ed25519", key: KEY, revoked: true }]);
+    expect(knownKeys(text, "file", "host", 22)).toEqual([
+      { file: "file", line: 1, type: "ssh-ed25519", key: KEY, revoked: true },
+    ]);
   });
 
   it("that is cut short is no line", () => {

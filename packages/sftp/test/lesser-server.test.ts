@@ -41,56 +41,94 @@ function serve(session: SFTPWrapper): void {
     if (entry === undefined) throw new Error("no such handle");
     return entry;
   };
-  const attrs = (stats: fs.Stats) => ({ mode: stats.mode, uid: stats.uid, gid: stats.gid, size: stats.size, atime: stats.atimeMs / 1000, mtime: stats.mtimeMs / 1000 });
+  const attrs = (stats: fs.Stats) => ({
+    mode: stats.mode,
+    uid: stats.uid,
+    gid: stats.gid,
+    size: stats.size,
+    atime: stats.atimeMs / 1000,
+    mtime: stats.mtimeMs / 1000,
+  });
   const done = (id: number) => session.status(id, STATUS_CODE.OK);
-  session.on("OPEN", (id, file, flags) => attempt(id, () => session.handle(id, handleOf({ file, fd: fs.openSync(file, flags === 1 ? "r" : "wx") }))));
-  session.on("CLOSE", (id, handle) => attempt(id, () => {
-    const { fd } = entryOf(handle);
-    if (fd !== undefined) fs.closeSync(fd);
-    done(id);
-  }));
-  session.on("WRITE", (id, handle, offset, bytes) => attempt(id, () => {
-    fs.writeSync(entryOf(handle).fd ?? -1, bytes, 0, bytes.byteLength, offset);
-    done(id);
-  }));
-  session.on("READ", (id, handle, offset, length) => attempt(id, () => {
-    // Less than was asked for, as a server may.
-    const bytes = Buffer.alloc(Math.min(length, 5000));
-    const got = fs.readSync(entryOf(handle).fd ?? -1, bytes, 0, bytes.byteLength, offset);
-    if (got === 0) session.status(id, STATUS_CODE.EOF);
-    else session.data(id, bytes.subarray(0, got));
-  }));
-  session.on("FSTAT", (id, handle) => attempt(id, () => session.attrs(id, attrs(fs.fstatSync(entryOf(handle).fd ?? -1)))));
+  session.on("OPEN", (id, file, flags) =>
+    attempt(id, () => session.handle(id, handleOf({ file, fd: fs.openSync(file, flags === 1 ? "r" : "wx") }))),
+  );
+  session.on("CLOSE", (id, handle) =>
+    attempt(id, () => {
+      const { fd } = entryOf(handle);
+      if (fd !== undefined) fs.closeSync(fd);
+      done(id);
+    }),
+  );
+  session.on("WRITE", (id, handle, offset, bytes) =>
+    attempt(id, () => {
+      fs.writeSync(entryOf(handle).fd ?? -1, bytes, 0, bytes.byteLength, offset);
+      done(id);
+    }),
+  );
+  session.on("READ", (id, handle, offset, length) =>
+    attempt(id, () => {
+      // Less than was asked for, as a server may.
+      const bytes = Buffer.alloc(Math.min(length, 5000));
+      const got = fs.readSync(entryOf(handle).fd ?? -1, bytes, 0, bytes.byteLength, offset);
+      if (got === 0) session.status(id, STATUS_CODE.EOF);
+      else session.data(id, bytes.subarray(0, got));
+    }),
+  );
+  session.on("FSTAT", (id, handle) =>
+    attempt(id, () => session.attrs(id, attrs(fs.fstatSync(entryOf(handle).fd ?? -1)))),
+  );
   session.on("STAT", (id, file) => attempt(id, () => session.attrs(id, attrs(fs.statSync(file)))));
   session.on("MKDIR", (id, place) => attempt(id, () => (fs.mkdirSync(place), done(id))));
   session.on("RMDIR", (id, place) => attempt(id, () => (fs.rmdirSync(place), done(id))));
   session.on("REMOVE", (id, file) => attempt(id, () => (fs.unlinkSync(file), done(id))));
-  session.on("RENAME", (id, from, to) => attempt(id, () => {
-    fs.linkSync(from, to);
-    fs.unlinkSync(from);
-    done(id);
-  }));
-  session.on("OPENDIR", (id, place) => attempt(id, () => {
-    fs.readdirSync(place);
-    session.handle(id, handleOf({ file: place, fd: undefined }));
-  }));
-  session.on("READDIR", (id, handle) => attempt(id, () => {
-    const entry = entryOf(handle);
-    if (entry.read) {
-      session.status(id, STATUS_CODE.EOF);
-      return;
-    }
-    entry.read = true;
-    session.name(id, fs.readdirSync(entry.file).map((filename) => ({ filename, longname: filename, attrs: attrs(fs.statSync(path.join(entry.file, filename))) })));
-  }));
+  session.on("RENAME", (id, from, to) =>
+    attempt(id, () => {
+      fs.linkSync(from, to);
+      fs.unlinkSync(from);
+      done(id);
+    }),
+  );
+  session.on("OPENDIR", (id, place) =>
+    attempt(id, () => {
+      fs.readdirSync(place);
+      session.handle(id, handleOf({ file: place, fd: undefined }));
+    }),
+  );
+  session.on("READDIR", (id, handle) =>
+    attempt(id, () => {
+      const entry = entryOf(handle);
+      if (entry.read) {
+        session.status(id, STATUS_CODE.EOF);
+        return;
+      }
+      entry.read = true;
+      session.name(
+        id,
+        fs.readdirSync(entry.file).map((filename) => ({
+          filename,
+          longname: filename,
+          attrs: attrs(fs.statSync(path.join(entry.file, filename))),
+        })),
+      );
+    }),
+  );
 }
 
 beforeEach(async () => {
   folder = tempDir("sftp-lesser");
-  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048, privateKeyEncoding: { type: "pkcs1", format: "pem" }, publicKeyEncoding: { type: "pkcs1", format: "pem" } });
+  const { privateKey } = generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: "pkcs1", format: "pem" },
+    publicKeyEncoding: { type: "pkcs1", format: "pem" },
+  });
   server = new ssh2.Server({ hostKeys: [privateKey] }, (connection) => {
-    connection.on("authentication", (context) => (context.method === "password" && context.password === PASSWORD ? context.accept() : context.reject(["password"])));
-    connection.on("ready", () => connection.on("session", (accept) => accept().on("sftp", (acceptSftp) => serve(acceptSftp()))));
+    connection.on("authentication", (context) =>
+      context.method === "password" && context.password === PASSWORD ? context.accept() : context.reject(["password"]),
+    );
+    connection.on("ready", () =>
+      connection.on("session", (accept) => accept().on("sftp", (acceptSftp) => serve(acceptSftp()))),
+    );
     connection.on("error", () => {});
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -104,7 +142,11 @@ afterEach(async () => {
 });
 
 async function open(password: string): Promise<ReplicaClient> {
-  client = await sftp.open({ url: `sftp://ada:${encodeURIComponent(password)}@127.0.0.1:${port}${folder.path}/root?host-key-check=off`, settings: {}, env: { HOME: folder.path } });
+  client = await sftp.open({
+    url: `sftp://ada:${encodeURIComponent(password)}@127.0.0.1:${port}${folder.path}/root?host-key-check=off`,
+    settings: {},
+    env: { HOME: folder.path },
+  });
   return client;
 }
 
@@ -115,7 +157,9 @@ it("without posix-rename, fsync and full reads it serves all the same", async ()
   const chunks: Uint8Array[] = [];
   for await (const chunk of await store.get("a/object")) chunks.push(chunk);
   expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
-  await expect(store.put("a/object", Buffer.from("rival"), { ifAbsent: true })).rejects.toMatchObject({ code: "Conflict" });
+  await expect(store.put("a/object", Buffer.from("rival"), { ifAbsent: true })).rejects.toMatchObject({
+    code: "Conflict",
+  });
   const keys: string[] = [];
   for await (const { key } of store.list("")) keys.push(key);
   expect(keys).toEqual(["a/object"]);

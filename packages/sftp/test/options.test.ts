@@ -19,7 +19,8 @@ beforeAll(() => {
 
 afterAll(() => home.remove());
 
-const options = (location: Partial<ReplicaLocation>) => sftpOptions({ settings: {}, env: { HOME: home.path }, ...location });
+const options = (location: Partial<ReplicaLocation>) =>
+  sftpOptions({ settings: {}, env: { HOME: home.path }, ...location });
 
 function mistakeOf(location: Partial<ReplicaLocation>): string {
   try {
@@ -51,9 +52,14 @@ describe("an sftp URL", () => {
     expect(options({ url: "sftp://ada@host/x?host-key-check=accept-new" }).hostKey).toMatchObject({ acceptNew: true });
     expect(options({ url: "sftp://ada@host/x?host-key-check=off" }).hostKey).toEqual({ kind: "off" });
     const pin = `SHA256:${"a".repeat(43)}`;
-    expect(options({ url: "sftp://ada@host/x", settings: { "host-key": pin } }).hostKey).toEqual({ kind: "pinned", key: pin });
+    expect(options({ url: "sftp://ada@host/x", settings: { "host-key": pin } }).hostKey).toEqual({
+      kind: "pinned",
+      key: pin,
+    });
     const line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample host";
-    expect(options({ url: "sftp://ada@host/x", settings: { "host-key": line } }).hostKey).toMatchObject({ key: "AAAAC3NzaC1lZDI1NTE5AAAAIExample" });
+    expect(options({ url: "sftp://ada@host/x", settings: { "host-key": line } }).hostKey).toMatchObject({
+      key: "AAAAC3NzaC1lZDI1NTE5AAAAIExample",
+    });
   });
 
   it.each([
@@ -63,12 +69,24 @@ describe("an sftp URL", () => {
     ["sftp://ada@host/a/../b", {}, 'path: "/a/../b" holds a part ..'],
     ["sftp://ada@host:99999/x", {}, "host: host:99999 is no host or host:port"],
     ["sftp://ada@host/x?password=hush", {}, "password does not belong in a URL, which is shown in logs"],
-    ["sftp://ada@host/x?host-key-check=maybe", {}, "host-key-check: maybe is not known; it is strict, accept-new or off"],
+    [
+      "sftp://ada@host/x?host-key-check=maybe",
+      {},
+      "host-key-check: maybe is not known; it is strict, accept-new or off",
+    ],
     ["sftp://ada@host/x", { "host-key": "MD5:00:11" }, "host-key: is neither SHA256:… nor a public key"],
     ["sftp://ada@host/x?known-hosts=/no/such", {}, "known-hosts: /no/such is not there"],
     ["sftp://ada@host/x?key-path=/no/such", {}, "key-path: /no/such cannot be read"],
-    ["sftp://ada@host/x?key-path=~/.ssh/locked", {}, "key-path: HOME/.ssh/locked has a passphrase; give it by key-passphrase: or LITEWAKE_SFTP_KEY_PASSPHRASE"],
-    ["sftp://ada@host/x?key-path=~/.ssh/locked", { "key-passphrase": "wrong" }, "key-path: the passphrase does not open HOME/.ssh/locked"],
+    [
+      "sftp://ada@host/x?key-path=~/.ssh/locked",
+      {},
+      "key-path: HOME/.ssh/locked has a passphrase; give it by key-passphrase: or LITEWAKE_SFTP_KEY_PASSPHRASE",
+    ],
+    [
+      "sftp://ada@host/x?key-path=~/.ssh/locked",
+      { "key-passphrase": "wrong" },
+      "key-path: the passphrase does not open HOME/.ssh/locked",
+    ],
   ])("%s with %j is refused", (url, settings, line) => {
     const mistake = mistakeOf({ url, settings });
     expect(mistake).toContain(line);

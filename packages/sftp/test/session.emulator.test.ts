@@ -23,8 +23,15 @@ afterEach(async () => {
 });
 
 async function open(settings: Record<string, string> = {}, env: Record<string, string> = {}): Promise<ReplicaClient> {
-  const place = { host: `${server.host}:${server.port}`, user: server.user, path: `${server.root}/session-${randomUUID()}` };
-  const client = await sftp.open({ settings: { ...place, "key-path": server.keyPath, "known-hosts": server.knownHostsPath, ...settings }, env });
+  const place = {
+    host: `${server.host}:${server.port}`,
+    user: server.user,
+    path: `${server.root}/session-${randomUUID()}`,
+  };
+  const client = await sftp.open({
+    settings: { ...place, "key-path": server.keyPath, "known-hosts": server.knownHostsPath, ...settings },
+    env,
+  });
   opened.push(client);
   return client;
 }
@@ -40,7 +47,10 @@ const works = async (client: ReplicaClient): Promise<void> => {
   expect((await collect(await client.get("a/object"))).toString()).toBe("x");
 };
 
-const hostKey = Buffer.from(fs.existsSync(server.hostKeyPath) ? (fs.readFileSync(server.hostKeyPath, "utf8").split(" ")[1] ?? "") : "", "base64");
+const hostKey = Buffer.from(
+  fs.existsSync(server.hostKeyPath) ? (fs.readFileSync(server.hostKeyPath, "utf8").split(" ")[1] ?? "") : "",
+  "base64",
+);
 
 describe("the server's key", () => {
   it("that is not known is refused, and the line says how to accept it", async () => {
@@ -50,7 +60,9 @@ describe("the server's key", () => {
     await expect(client.get("a")).rejects.toMatchObject({
       code: "Denied",
       retryable: false,
-      message: expect.stringContaining(`the server's key ${fingerprint(hostKey)} is not known; after comparing it: ssh-keyscan -p ${server.port} ${server.host} >> ${file}`),
+      message: expect.stringContaining(
+        `the server's key ${fingerprint(hostKey)} is not known; after comparing it: ssh-keyscan -p ${server.port} ${server.host} >> ${file}`,
+      ),
     });
     expect(fs.readFileSync(file, "utf8")).toBe("");
   });
@@ -69,7 +81,10 @@ describe("the server's key", () => {
     fs.writeFileSync(file, `# ours\n[${server.host}]:${server.port} ssh-ed25519 ${other.toString("base64")}\n`);
     for (const check of ["strict", "accept-new"]) {
       const client = await open({ "known-hosts": file, "host-key-check": check });
-      await expect(client.get("a")).rejects.toMatchObject({ code: "Denied", message: expect.stringContaining(`but ${file}:2 knows it by ${fingerprint(other)}`) });
+      await expect(client.get("a")).rejects.toMatchObject({
+        code: "Denied",
+        message: expect.stringContaining(`but ${file}:2 knows it by ${fingerprint(other)}`),
+      });
     }
   });
 
@@ -77,7 +92,10 @@ describe("the server's key", () => {
     await works(await open({ "known-hosts": "", "host-key": fingerprint(hostKey) }));
     await works(await open({ "known-hosts": "", "host-key": fs.readFileSync(server.hostKeyPath, "utf8").trim() }));
     const client = await open({ "known-hosts": "", "host-key": `SHA256:${"A".repeat(43)}` });
-    await expect(client.get("a")).rejects.toMatchObject({ code: "Denied", message: expect.stringContaining("not the one that host-key: names") });
+    await expect(client.get("a")).rejects.toMatchObject({
+      code: "Denied",
+      message: expect.stringContaining("not the one that host-key: names"),
+    });
   });
 
   it("is not looked at where that was asked for", async () => {
@@ -122,10 +140,12 @@ async function wire(): Promise<{ port: number; cut: () => void; refuse: () => vo
     const onward = net.connect(server.port, server.host);
     for (const end of [socket, onward]) {
       sockets.add(end);
-      end.on("error", () => {}).on("close", () => {
-        socket.destroy();
-        onward.destroy();
-      });
+      end
+        .on("error", () => {})
+        .on("close", () => {
+          socket.destroy();
+          onward.destroy();
+        });
     }
     socket.pipe(onward).pipe(socket);
   });
@@ -178,13 +198,29 @@ describe("a connection that drops", () => {
     expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
   });
 
+  it("during a delete fails the delete: what is not deleted is not said to be", async () => {
+    const { port, cut } = await wire();
+    const client = await open({ host: `127.0.0.1:${port}`, "host-key-check": "off", "known-hosts": "" });
+    await client.put("a/object", Buffer.from("x"));
+    const deleting = client.delete(["a/object"]);
+    cut();
+    await expect(deleting).rejects.toMatchObject({ code: "Unavailable", retryable: true });
+  });
+
   it("for good is Unavailable", async () => {
     const { port, cut, refuse } = await wire();
     const client = await open({ host: `127.0.0.1:${port}`, "host-key-check": "off", "known-hosts": "" });
     await works(client);
     refuse();
     cut();
-    await expect.poll(() => client.get("a").then(() => "", (error: { code: string }) => error.code)).toBe("Unavailable");
+    await expect
+      .poll(() =>
+        client.get("a").then(
+          () => "",
+          (error: { code: string }) => error.code,
+        ),
+      )
+      .toBe("Unavailable");
   });
 });
 

@@ -2,7 +2,26 @@
 import { describe, expect, it } from "vitest";
 import { commandBlocks, scriptOf } from "./commands.ts";
 
-const document = ["# Title", "", "```sh", "one", "two", "```", "", "```yaml", "dbs:", "```", "", "```", "plain", "```", "```sh", "three", "```", ""].join("\n");
+const document = [
+  "# Title",
+  "",
+  "```sh",
+  "one",
+  "two",
+  "```",
+  "",
+  "```yaml",
+  "dbs:",
+  "```",
+  "",
+  "```",
+  "plain",
+  "```",
+  "```sh",
+  "three",
+  "```",
+  "",
+].join("\n");
 
 describe("the commands of a document", () => {
   it("are its sh blocks, with their lines", () => {

@@ -6,7 +6,13 @@ import { describe, expect, it } from "vitest";
 import { commandBlocks, scriptOf } from "./commands.ts";
 
 const folder = path.join(repositoryRoot, "docs");
-const documents = ["README.md", ...fs.readdirSync(folder).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)];
+const documents = [
+  "README.md",
+  ...fs
+    .readdirSync(folder)
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
 const texts = new Map(documents.map((name) => [name, fs.readFileSync(path.join(repositoryRoot, name), "utf8")]));
 
 /** Names the document and the line of a command that fails. */
@@ -34,7 +40,10 @@ describe("the documentation", () => {
     // The prelude takes the first line, which in a document is its title.
     const script = scriptOf(text).replace("\n", PRELUDE);
     fs.writeFileSync(tools.join("script.sh"), script);
-    const { code, stdout, stderr } = await runToEnd("bash", ["-euo", "pipefail", tools.join("script.sh")], { cwd: work.path, env });
+    const { code, stdout, stderr } = await runToEnd("bash", ["-euo", "pipefail", tools.join("script.sh")], {
+      cwd: work.path,
+      env,
+    });
     expect(code, `${name}\n${stdout}${stderr}`).toBe(0);
   });
 });

@@ -66,7 +66,9 @@ function boot(script: string, config = path.join(example, "litestream.yml")): Ma
   const running = new ManagedProcess("setsid", ["bash", script], {
     cwd: folder.path,
     env: {
-      PATH: [folder.join("bin"), path.join(repositoryRoot, "node_modules/.bin"), process.env["PATH"]].join(path.delimiter),
+      PATH: [folder.join("bin"), path.join(repositoryRoot, "node_modules/.bin"), process.env["PATH"]].join(
+        path.delimiter,
+      ),
       LITEWAKE_CONFIG: undefined,
       LITESTREAM_CONFIG: config,
       AWS_ENDPOINT_URL_S3: minio.endpoint,
@@ -90,7 +92,8 @@ async function shipped(databases = names.length): Promise<void> {
         const fresh = new Map<string, number>();
         for await (const { name, lastModified } of minioClient().listObjectsV2(BUCKET, "", true)) {
           const [shard = ""] = String(name).split("/");
-          if (/\/wal\//.test(String(name)) && new Date(lastModified ?? 0).getTime() > since) fresh.set(shard, (fresh.get(shard) ?? 0) + 1);
+          if (/\/wal\//.test(String(name)) && new Date(lastModified ?? 0).getTime() > since)
+            fresh.set(shard, (fresh.get(shard) ?? 0) + 1);
         }
         return [...fresh.values()].filter((count) => count >= 2).length;
       },
@@ -132,7 +135,9 @@ describe("the sidecar", () => {
   });
 
   it("does not start the application when the store does not answer", async () => {
-    const script = fs.readFileSync(path.join(example, "run.sh"), "utf8").replaceAll("restore -if", "restore -patience 0 -if");
+    const script = fs
+      .readFileSync(path.join(example, "run.sh"), "utf8")
+      .replaceAll("restore -if", "restore -patience 0 -if");
     fs.writeFileSync(folder.join("run.sh"), script);
     const running = boot(folder.join("run.sh"));
     await running.waitFor(boots(1), 60_000);
@@ -149,7 +154,9 @@ describe("the sidecar", () => {
 it("the script as users of Litestream have it runs with the program's name replaced", async () => {
   fs.writeFileSync(folder.join("run.sh"), TODAY);
   // As theirs: one entry for each shard and no more.
-  const [shards = ""] = fs.readFileSync(path.join(example, "litestream.yml"), "utf8").split("  # What could not be processed");
+  const [shards = ""] = fs
+    .readFileSync(path.join(example, "litestream.yml"), "utf8")
+    .split("  # What could not be processed");
   fs.writeFileSync(folder.join("litestream.yml"), shards);
   const first = boot(folder.join("run.sh"), folder.join("litestream.yml"));
   await first.waitFor(boots(1), 60_000);

@@ -6,7 +6,11 @@ import { azurite } from "./endpoints.ts";
  * Sends a request without a body, signed with the account's key ("Authorize with Shared Key", version 2021-12-02), and
  * resolves with the status.
  */
-export async function azureRequest(method: string, path: string, query: Readonly<Record<string, string>>): Promise<number> {
+export async function azureRequest(
+  method: string,
+  path: string,
+  query: Readonly<Record<string, string>>,
+): Promise<number> {
   const headers: Record<string, string> = { "x-ms-date": new Date().toUTCString(), "x-ms-version": "2021-12-02" };
   const canonicalHeaders = Object.entries(headers)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))

@@ -53,7 +53,10 @@ export async function faultProxy(upstream: string): Promise<FaultProxy> {
 }
 
 async function call(method: string, path: string, body?: unknown): Promise<Response> {
-  return await fetch(`${toxiproxy.api}${path}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+  return await fetch(`${toxiproxy.api}${path}`, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
 }
 
 async function must(response: Response): Promise<void> {

@@ -15,7 +15,8 @@ const commands: Readonly<Record<string, () => Promise<void>>> = {
   stop: stopAll,
   status: async () => {
     const all = await status();
-    for (const { name, healthy, pid } of all) console.log(`${name}: ${healthy ? "answers" : "silent"}${pid === undefined ? "" : `, process ${pid}`}`);
+    for (const { name, healthy, pid } of all)
+      console.log(`${name}: ${healthy ? "answers" : "silent"}${pid === undefined ? "" : `, process ${pid}`}`);
     if (all.some(({ healthy }) => !healthy)) process.exitCode = 1;
   },
   /** Gets a server's program without starting it, so that this can go on beside other work. */

@@ -20,7 +20,8 @@ export async function startAll(tell: (name: string, how: How, ms: number) => voi
   for (const server of servers) {
     const given = server.givenBy !== undefined && process.env[server.givenBy] !== undefined;
     if (await server.healthy()) tell(server.name, given ? "given" : "running", performance.now() - began);
-    else if (given) throw new Error(`${server.name}: nothing answers at ${server.givenBy}=${process.env[server.givenBy ?? ""]}`);
+    else if (given)
+      throw new Error(`${server.name}: nothing answers at ${server.givenBy}=${process.env[server.givenBy ?? ""]}`);
     else missing.push(server);
   }
   const how = missing.length > 0 && dockerAnswers() ? "docker" : "native";

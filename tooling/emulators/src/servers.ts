@@ -112,6 +112,9 @@ function greets(host: string, port: number, pattern: RegExp): Promise<boolean> {
       resolve(fine);
     };
     socket.on("data", (bytes) => done(pattern.test(bytes.toString("latin1"))));
-    socket.on("error", () => done(false)).on("timeout", () => done(false)).on("close", () => done(false));
+    socket
+      .on("error", () => done(false))
+      .on("timeout", () => done(false))
+      .on("close", () => done(false));
   });
 }

@@ -43,7 +43,11 @@ export async function temporaryCredentials(actions: readonly string[]): Promise<
     policy: JSON.stringify({ Version: "2012-10-17", Statement: [statement] }),
   });
   const found = await provider.getCredentials();
-  return { accessKeyId: found.getAccessKey(), secretAccessKey: found.getSecretKey(), sessionToken: found.getSessionToken() };
+  return {
+    accessKeyId: found.getAccessKey(),
+    secretAccessKey: found.getSecretKey(),
+    sessionToken: found.getSessionToken(),
+  };
 }
 
 /** Makes the bucket of each store if it is not there. */

@@ -41,11 +41,20 @@ export async function packAll(): Promise<Packs> {
 /** Installs tarballs with npm into an application's folder; what they need beside each other comes from the tarballs too. */
 export async function installInto(folder: string, packs: Packs, names: readonly Published[]): Promise<void> {
   const file = path.join(folder, "package.json");
-  const given = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as Record<string, unknown>) : { name: "app", version: "1.0.0", type: "module" };
+  const given = fs.existsSync(file)
+    ? (JSON.parse(fs.readFileSync(file, "utf8")) as Record<string, unknown>)
+    : { name: "app", version: "1.0.0", type: "module" };
   const tarballs = Object.fromEntries(names.map((name) => [nameOf(name), `file:${packs.tarball(name)}`]));
   const dependencies = { ...(given["dependencies"] as object | undefined), ...tarballs };
   // Whatever depends on one of ours by version gets the tarball.
-  fs.writeFileSync(file, JSON.stringify({ ...given, dependencies, devDependencies: withoutOurs(given["devDependencies"], tarballs), overrides: tarballs }, null, 2));
+  fs.writeFileSync(
+    file,
+    JSON.stringify(
+      { ...given, dependencies, devDependencies: withoutOurs(given["devDependencies"], tarballs), overrides: tarballs },
+      null,
+      2,
+    ),
+  );
   await must("npm", ["install", "--no-audit", "--no-fund", "--loglevel=error"], folder);
 }
 

@@ -22,12 +22,23 @@ const bin = (name: string): string => path.join(repositoryRoot, "tooling/packs/n
 
 describe.each(published)("%s", (name) => {
   it("is fit for a registry (publint)", async () => {
-    const result = await runToEnd(bin("publint"), ["--strict", "--pack", "false", path.join(repositoryRoot, "packages", name)]);
+    const result = await runToEnd(bin("publint"), [
+      "--strict",
+      "--pack",
+      "false",
+      path.join(repositoryRoot, "packages", name),
+    ]);
     expect(result.code, result.stdout + result.stderr).toBe(0);
   });
 
   it("has types that resolve (attw)", async () => {
-    const result = await runToEnd(bin("attw"), [packs.tarball(name), "--profile", "esm-only", "--no-emoji", "--no-color"]);
+    const result = await runToEnd(bin("attw"), [
+      packs.tarball(name),
+      "--profile",
+      "esm-only",
+      "--no-emoji",
+      "--no-color",
+    ]);
     expect(result.code, result.stdout + result.stderr).toBe(0);
   });
 
@@ -71,7 +82,10 @@ describe.each(stores)("@litewake/$name alone with core", (store) => {
     expect(fs.readdirSync(app.join("node_modules/@litewake")).toSorted()).toEqual(["core", backend].toSorted());
     fs.writeFileSync(app.join("restore.js"), PROGRAM);
     const output = app.join("restored.db");
-    const result = await runToEnd(process.execPath, [app.join("restore.js"), store.name, url, output], { cwd: app.path, env: { ...store.env, ...env } });
+    const result = await runToEnd(process.execPath, [app.join("restore.js"), store.name, url, output], {
+      cwd: app.path,
+      env: { ...store.env, ...env },
+    });
     expect(result.code, result.stdout + result.stderr).toBe(0);
     const restored = new DatabaseSync(output, { readOnly: true });
     expect(restored.prepare("select text from notes").get()).toMatchObject({ text: "packed" });
@@ -84,14 +98,29 @@ it("the command line from tarballs asks for the package that a URL needs, and ta
   await installInto(app.path, packs, ["core", "litewake", "file"]);
   const litewake = app.join("node_modules/.bin/litewake");
   const url = "s3://bucket/x";
-  for (const args of [["generations", url], ["replicate", "shop.db", url], ["restore", "-o", "x.db", url], ["doctor", url], ["check", url]]) {
+  for (const args of [
+    ["generations", url],
+    ["replicate", "shop.db", url],
+    ["restore", "-o", "x.db", url],
+    ["doctor", url],
+    ["check", url],
+  ]) {
     const without = await runToEnd(process.execPath, [fs.realpathSync(litewake), ...args], { cwd: app.path, env });
     const line = "s3:// needs the package @litewake/s3: npm install @litewake/s3";
-    expect(`${without.stdout}${without.stderr}`, args.join(" ")).toContain(args[0] === "check" ? "npm install @litewake/conformance" : line);
+    expect(`${without.stdout}${without.stderr}`, args.join(" ")).toContain(
+      args[0] === "check" ? "npm install @litewake/conformance" : line,
+    );
     expect(without.code, args.join(" ")).toBe(args[0] === "doctor" ? 1 : 2);
   }
-  const check = await runToEnd(process.execPath, [fs.realpathSync(litewake), "check", `file://${app.join("replica")}`], { cwd: app.path, env });
-  expect(check).toMatchObject({ code: 2, stderr: "litewake: check needs the package @litewake/conformance: npm install @litewake/conformance\n" });
+  const check = await runToEnd(
+    process.execPath,
+    [fs.realpathSync(litewake), "check", `file://${app.join("replica")}`],
+    { cwd: app.path, env },
+  );
+  expect(check).toMatchObject({
+    code: 2,
+    stderr: "litewake: check needs the package @litewake/conformance: npm install @litewake/conformance\n",
+  });
   await installInto(app.path, packs, ["core", "litewake", "file", "conformance"]);
   const args = ["check", "-only", "put.replaces-whole", `file://${app.join("replica")}`];
   const now = await runToEnd(process.execPath, [fs.realpathSync(litewake), ...args], { cwd: app.path, env });

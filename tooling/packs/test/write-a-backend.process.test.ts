@@ -28,7 +28,11 @@ afterAll(() => {
 
 it("passes the kit against a real server, under node --test", { timeout: 180_000 }, async () => {
   const args = ["--test", "--test-reporter=tap", app.join("test/conformance.test.js")];
-  const { code, stdout, stderr } = await runToEnd(process.execPath, args, { cwd: app.path, env: { ...env, NODE_TEST_CONTEXT: undefined }, timeoutMs: 170_000 });
+  const { code, stdout, stderr } = await runToEnd(process.execPath, args, {
+    cwd: app.path,
+    env: { ...env, NODE_TEST_CONTEXT: undefined },
+    timeoutMs: 170_000,
+  });
   expect(code, stdout + stderr).toBe(0);
   const counted = (word: string): number => Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(stdout)?.[1]);
   expect(counted("fail")).toBe(0);
@@ -43,7 +47,10 @@ it("ships and restores a database by the command line, which finds it by its nam
   try {
     const packed = await runToEnd("npm", ["pack", "--silent", "--pack-destination", user.path], { cwd: app.path });
     const dependencies = { "litewake-webdav": `file:${user.join(packed.stdout.trim())}` };
-    fs.writeFileSync(user.join("package.json"), JSON.stringify({ name: "app", version: "1.0.0", type: "module", dependencies }));
+    fs.writeFileSync(
+      user.join("package.json"),
+      JSON.stringify({ name: "app", version: "1.0.0", type: "module", dependencies }),
+    );
     await installInto(user.path, packs, ["core", "litewake"]);
     fs.mkdirSync(user.join("dav"));
     const built = await runToEnd("go", ["build", "-o", user.join("server"), "."], { cwd: app.join("test/server") });
@@ -53,10 +60,14 @@ it("ships and restores a database by the command line, which finds it by its nam
     const database = user.join("shop.db");
     const db = new DatabaseSync(database);
     db.exec("pragma journal_mode = wal; create table notes(text); insert into notes values ('over WebDAV')");
-    const config = (replica: string): string => `dbs:\n  - path: ${database}\n    replicas:\n      - url: webdav://ada@${host}/backups/shop\n        password: $SECRET\n${replica}`;
+    const config = (replica: string): string =>
+      `dbs:\n  - path: ${database}\n    replicas:\n      - url: webdav://ada@${host}/backups/shop\n        password: $SECRET\n${replica}`;
     fs.writeFileSync(user.join("litewake.yml"), config(""));
     const litewake = (...args: string[]) =>
-      runToEnd(process.execPath, [fs.realpathSync(user.join("node_modules/.bin/litewake")), ...args], { cwd: user.path, env: { ...env, SECRET: "very-secret-password" } });
+      runToEnd(process.execPath, [fs.realpathSync(user.join("node_modules/.bin/litewake")), ...args], {
+        cwd: user.path,
+        env: { ...env, SECRET: "very-secret-password" },
+      });
     const shipped = await litewake("replicate", "-once", "-config", "litewake.yml");
     expect(shipped.code, shipped.stdout + shipped.stderr).toBe(0);
     db.close();
@@ -70,7 +81,9 @@ it("ships and restores a database by the command line, which finds it by its nam
     fs.writeFileSync(user.join("litewake.yml"), config("        pasword: x\n"));
     const mistaken = await litewake("replicate", "-once", "-config", "litewake.yml");
     expect(mistaken.code).toBe(2);
-    expect(mistaken.stderr).toMatch(/litewake\.yml:6:9: unknown key "pasword" of a replica of type webdav: did you mean "password"\?/);
+    expect(mistaken.stderr).toMatch(
+      /litewake\.yml:6:9: unknown key "pasword" of a replica of type webdav: did you mean "password"\?/,
+    );
   } finally {
     user.remove();
   }

@@ -54,7 +54,8 @@ export async function withOwnSignal<T>(
   try {
     return await abortable(work(own.signal), signal, operation, key);
   } catch (error) {
-    if (signal?.aborted === true && !ReplicaError.is(error, "Conflict")) throw abortedError(operation, key, signal.reason);
+    if (signal?.aborted === true && !ReplicaError.is(error, "Conflict"))
+      throw abortedError(operation, key, signal.reason);
     throw toError(error);
   } finally {
     signal?.removeEventListener("abort", onAbort);

@@ -59,7 +59,10 @@ export class ReplicaError extends Error {
     const where =
       details.key === undefined || details.key === "" ? details.operation : `${details.operation} ${details.key}`;
     // One line, whatever the vendor said.
-    super(`${where}: ${details.reason.replaceAll(/\s*\n\s*/g, " ").trim()}`, details.cause === undefined ? undefined : { cause: details.cause });
+    super(
+      `${where}: ${details.reason.replaceAll(/\s*\n\s*/g, " ").trim()}`,
+      details.cause === undefined ? undefined : { cause: details.cause },
+    );
     this.name = "ReplicaError";
     this.code = details.code;
     this.retryable = details.retryable ?? retryableByDefault.has(details.code);

@@ -37,17 +37,29 @@ export function readUrl(url: string, given: ReplicaLocation["settings"], rules: 
   }
   const [, , user, host = "", path = "", query = ""] = match;
   for (const key of rules.places) {
-    if (given[key] !== undefined) throw invalidConfig(`${shownUrl(url)} and ${key}: both say where the replica lies; give one of them`);
+    if (given[key] !== undefined)
+      throw invalidConfig(`${shownUrl(url)} and ${key}: both say where the replica lies; give one of them`);
   }
-  return { user, host, path: decoded(path, url), settings: new Settings({ ...given, ...optionsOf(query, scheme, rules) }) };
+  return {
+    user,
+    host,
+    path: decoded(path, url),
+    settings: new Settings({ ...given, ...optionsOf(query, scheme, rules) }),
+  };
 }
 
-function optionsOf(query: string, scheme: string, { options, secrets = [], aliases = {} }: UrlRules): Record<string, string> {
+function optionsOf(
+  query: string,
+  scheme: string,
+  { options, secrets = [], aliases = {} }: UrlRules,
+): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [name, value] of new URLSearchParams(query)) {
     const key = (Object.hasOwn(aliases, name) ? aliases[name] : undefined) ?? name;
     if (secrets.includes(key)) {
-      throw invalidConfig(`${name} does not belong in a URL, which is shown in logs; put it in the settings or the environment`);
+      throw invalidConfig(
+        `${name} does not belong in a URL, which is shown in logs; put it in the settings or the environment`,
+      );
     }
     if (!options.includes(key)) {
       const known = options.length === 0 ? "there are none" : `there are ${options.join(", ")}`;
@@ -113,7 +125,13 @@ export function endpointUrl(given: string, name: string, plain = false): URL {
   const host = given.replace(/(?::\d+)?(?:\/.*)?$/, "");
   const scheme = /^[a-z]+:\/\//i.test(given) ? "" : plain || isLoopback(host) ? "http://" : "https://";
   const url = URL.parse(`${scheme}${given}`);
-  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname === "" || url.username !== "" || url.search !== "") {
+  if (
+    url === null ||
+    !/^https?:$/.test(url.protocol) ||
+    url.hostname === "" ||
+    url.username !== "" ||
+    url.search !== ""
+  ) {
     throw invalidConfig(`${name}: ${given} is no address; write it as https://host:port`);
   }
   return url;
@@ -127,7 +145,8 @@ export function readCaFile(file: string): string {
   } catch (error) {
     throw invalidConfig(`ca-file: ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw invalidConfig(`ca-file: ${file} holds no certificate in PEM form`);
+  if (!pem.includes("-----BEGIN CERTIFICATE-----"))
+    throw invalidConfig(`ca-file: ${file} holds no certificate in PEM form`);
   return pem;
 }
 

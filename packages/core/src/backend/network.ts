@@ -35,11 +35,21 @@ const meanings: Readonly<Record<string, Meaning>> = {
   ERR_SSL_PACKET_LENGTH_TOO_LONG: { code: "InvalidConfig", reason: "TLS failed; does the endpoint speak plain http?" },
   SELF_SIGNED_CERT_IN_CHAIN: certificate("the server's certificate is signed by an authority that is not known here"),
   DEPTH_ZERO_SELF_SIGNED_CERT: certificate("the server's certificate is signed by itself"),
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: certificate("the server's certificate is signed by an authority that is not known here"),
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: certificate(
+    "the server's certificate is signed by an authority that is not known here",
+  ),
   UNABLE_TO_GET_ISSUER_CERT: certificate("the server's certificate is signed by an authority that is not known here"),
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: certificate("the server's certificate is signed by an authority that is not known here"),
-  CERT_HAS_EXPIRED: { code: "InvalidConfig", reason: "the server's certificate has expired; is this host's clock right?" },
-  CERT_NOT_YET_VALID: { code: "InvalidConfig", reason: "the server's certificate is not valid yet; is this host's clock right?" },
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: certificate(
+    "the server's certificate is signed by an authority that is not known here",
+  ),
+  CERT_HAS_EXPIRED: {
+    code: "InvalidConfig",
+    reason: "the server's certificate has expired; is this host's clock right?",
+  },
+  CERT_NOT_YET_VALID: {
+    code: "InvalidConfig",
+    reason: "the server's certificate is not valid yet; is this host's clock right?",
+  },
   ERR_TLS_CERT_ALTNAME_INVALID: { code: "InvalidConfig", reason: "the server's certificate is for another host" },
 };
 

@@ -33,7 +33,12 @@ export async function* gatherParts(
 }
 
 /** Doubles, so that a small body takes little and a large one is not copied often. */
-function withRoom(part: Uint8Array<ArrayBuffer>, filled: number, needed: number, size: number): Uint8Array<ArrayBuffer> {
+function withRoom(
+  part: Uint8Array<ArrayBuffer>,
+  filled: number,
+  needed: number,
+  size: number,
+): Uint8Array<ArrayBuffer> {
   if (needed <= part.byteLength) return part;
   const larger = new Uint8Array(Math.min(size, Math.max(needed, part.byteLength * 2)));
   larger.set(part.subarray(0, filled));
@@ -59,7 +64,9 @@ export async function uploadParted<T>(chunks: AsyncIterable<Uint8Array>, upload:
       if (next.done === true) break;
       begun.push(next.value);
     }
-    return await (begun.length < 2 ? upload.whole(begun[0] ?? new Uint8Array(0)) : upload.inParts(resumed(begun, parts)));
+    return await (begun.length < 2
+      ? upload.whole(begun[0] ?? new Uint8Array(0))
+      : upload.inParts(resumed(begun, parts)));
   } finally {
     await parts.return();
   }
@@ -79,7 +86,10 @@ export interface PartSending {
 }
 
 /** Sends all parts; resolves with their bytes in all. Rejects with the first failure, once none is under way any more. */
-export async function sendParts(parts: AsyncIterable<Uint8Array>, { atOnce, signal, send }: PartSending): Promise<number> {
+export async function sendParts(
+  parts: AsyncIterable<Uint8Array>,
+  { atOnce, signal, send }: PartSending,
+): Promise<number> {
   const failed = new AbortController();
   const own = AbortSignal.any([signal, failed.signal]);
   const running = new Set<Promise<void>>();

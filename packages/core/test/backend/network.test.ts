@@ -4,7 +4,8 @@ import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { networkCode, networkError, plainCause } from "../../src/backend/network.ts";
 
-const coded = (code: string, extra: object = {}): Error => Object.assign(new Error("vendor's words"), { code, ...extra });
+const coded = (code: string, extra: object = {}): Error =>
+  Object.assign(new Error("vendor's words"), { code, ...extra });
 
 describe("an error of the network", () => {
   it.each([
@@ -34,7 +35,10 @@ describe("an error of the network", () => {
     const { port } = server.address() as net.AddressInfo;
     await new Promise((resolve) => server.close(resolve));
     const error = await new Promise((resolve) => net.connect(port, "127.0.0.1").on("error", resolve));
-    expect(networkError(error, "here", "get")).toMatchObject({ code: "Unavailable", message: expect.stringContaining("connection was refused") });
+    expect(networkError(error, "here", "get")).toMatchObject({
+      code: "Unavailable",
+      message: expect.stringContaining("connection was refused"),
+    });
   });
 
   it("is none where it is the store's answer", () => {

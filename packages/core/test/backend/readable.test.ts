@@ -24,8 +24,14 @@ const options = { key: "a", signal: undefined, toError };
 
 describe("a body", () => {
   it("comes as it is, and its length is proved", async () => {
-    expect(await drain(readableBytes(Readable.from([Buffer.from("abc"), Buffer.from("de")]), { ...options, expectedBytes: 5 }))).toBe(5);
-    await expect(drain(readableBytes(Readable.from([Buffer.from("abc")]), { ...options, expectedBytes: 5 }))).rejects.toMatchObject({
+    expect(
+      await drain(
+        readableBytes(Readable.from([Buffer.from("abc"), Buffer.from("de")]), { ...options, expectedBytes: 5 }),
+      ),
+    ).toBe(5);
+    await expect(
+      drain(readableBytes(Readable.from([Buffer.from("abc")]), { ...options, expectedBytes: 5 })),
+    ).rejects.toMatchObject({
       code: "Unavailable",
       retryable: true,
       message: "get a: the store sent 3 bytes of 5",
@@ -34,7 +40,10 @@ describe("a body", () => {
 
   it("that stalls is given up, and its connection let go", async () => {
     const readable = hanging();
-    await expect(drain(readableBytes(readable, { ...options, stallMs: 20 }))).rejects.toMatchObject({ code: "Unavailable", message: "get a: the store sent nothing for 0.02 s" });
+    await expect(drain(readableBytes(readable, { ...options, stallMs: 20 }))).rejects.toMatchObject({
+      code: "Unavailable",
+      message: "get a: the store sent nothing for 0.02 s",
+    });
     expect(readable.destroyed).toBe(true);
   });
 
@@ -73,6 +82,9 @@ describe("a body", () => {
   it("that breaks is the error that the client makes of it", async () => {
     const readable = hanging();
     setTimeout(() => readable.destroy(new Error("socket hang up")), 5);
-    await expect(drain(readableBytes(readable, options))).rejects.toMatchObject({ code: "Unavailable", message: expect.stringContaining("socket hang up") });
+    await expect(drain(readableBytes(readable, options))).rejects.toMatchObject({
+      code: "Unavailable",
+      message: expect.stringContaining("socket hang up"),
+    });
   });
 });

@@ -11,7 +11,11 @@ const LONGEST_WAIT_MS = 5000;
 const QUIET_MS = 10_000;
 
 export const PATIENCE_FLAG: FlagSpecs = {
-  patience: { kind: "string", value: "DURATION", help: `ask a store that does not answer again for so long (default ${DEFAULT_PATIENCE}; 0: once)` },
+  patience: {
+    kind: "string",
+    value: "DURATION",
+    help: `ask a store that does not answer again for so long (default ${DEFAULT_PATIENCE}; 0: once)`,
+  },
 };
 
 /** Milliseconds of patience. */
@@ -19,7 +23,9 @@ export function patienceOf(flags: ParsedArguments): number {
   const given = flags.string("patience") ?? DEFAULT_PATIENCE;
   const ms = parseDuration(given);
   if (ms !== undefined && ms >= 0) return ms;
-  throw new LitewakeError("usage", `-patience: ${JSON.stringify(given)} is no duration`, { next: "write it as 30s, 5m or 0" });
+  throw new LitewakeError("usage", `-patience: ${JSON.stringify(given)} is no duration`, {
+    next: "write it as 30s, 5m or 0",
+  });
 }
 
 /** The client, asked again for `patienceMs` after the last progress; what broke in the middle goes on where it was. */

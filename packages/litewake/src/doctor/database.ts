@@ -16,7 +16,8 @@ export function examineDatabase(file: string): readonly Finding[] {
   const findings = new Findings(file);
   if (!fs.existsSync(file)) {
     const folder = path.dirname(file);
-    if (fs.existsSync(folder)) findings.add("warn", "database", "is not there yet; replication waits for it, or restore it first");
+    if (fs.existsSync(folder))
+      findings.add("warn", "database", "is not there yet; replication waits for it, or restore it first");
     else findings.add("fail", "database", `is not there, and neither is its folder ${folder}`);
     return findings.list;
   }
@@ -52,11 +53,21 @@ function examineHeader(header: Buffer, findings: Findings): void {
   }
   const isWal = header[18] === 2 && header[19] === 2;
   if (isWal) findings.add("ok", "journal-mode", "is WAL");
-  else findings.add("warn", "journal-mode", "is not WAL; replicate switches it over, which the application notices by files -wal and -shm beside the database");
+  else
+    findings.add(
+      "warn",
+      "journal-mode",
+      "is not WAL; replicate switches it over, which the application notices by files -wal and -shm beside the database",
+    );
   const version = header.readUInt32BE(96);
   const shown = `${Math.floor(version / 1e6)}.${Math.floor(version / 1000) % 1000}.${version % 1000}`;
   if (version >= SAFE_SQLITE) findings.add("ok", "application-sqlite", `it was last written by SQLite ${shown}`);
-  else findings.add("warn", "application-sqlite", `it was last written by SQLite ${shown}; below 3.51.3 a write beside a checkpoint can corrupt it (the WAL-reset bug): update the application's SQLite`);
+  else
+    findings.add(
+      "warn",
+      "application-sqlite",
+      `it was last written by SQLite ${shown}; below 3.51.3 a write beside a checkpoint can corrupt it (the WAL-reset bug): update the application's SQLite`,
+    );
 }
 
 function examineFolder(file: string, findings: Findings): void {
@@ -69,19 +80,32 @@ function examineFolder(file: string, findings: Findings): void {
     findings.add("fail", "permissions", `${lineOf(error)}: run Litewake as the application's user`);
   }
   const wal = fs.statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-  if (wal > BIG_WAL_BYTES) findings.add("warn", "wal-size", `the WAL has ${formatBytes(wal)}: a reader that is never closed keeps it from being restarted`);
+  if (wal > BIG_WAL_BYTES)
+    findings.add(
+      "warn",
+      "wal-size",
+      `the WAL has ${formatBytes(wal)}: a reader that is never closed keeps it from being restarted`,
+    );
   const { bavail, bsize } = fs.statfsSync(folder);
   const free = bavail * bsize;
   const size = fs.statSync(file).size;
-  if (free < size / 10) findings.add("warn", "disk", `${formatBytes(free)} are free beside a database of ${formatBytes(size)}: a replica that does not answer makes the WAL grow`);
+  if (free < size / 10)
+    findings.add(
+      "warn",
+      "disk",
+      `${formatBytes(free)} are free beside a database of ${formatBytes(size)}: a replica that does not answer makes the WAL grow`,
+    );
   else findings.add("ok", "disk", `${formatBytes(size)}, with ${formatBytes(free)} free beside it`);
 }
 
 function examineContent(file: string, findings: Findings): void {
   const db = new DatabaseSync(file, { readOnly: true, timeout: 1000 });
   try {
-    const tables = db.prepare("select name from sqlite_schema where name in ('_litestream_seq', '_litestream_lock')").all();
-    if (tables.length > 0) findings.add("ok", "litestream", "Litestream's two tables are in it; Litewake needs none and leaves them alone");
+    const tables = db
+      .prepare("select name from sqlite_schema where name in ('_litestream_seq', '_litestream_lock')")
+      .all();
+    if (tables.length > 0)
+      findings.add("ok", "litestream", "Litestream's two tables are in it; Litewake needs none and leaves them alone");
     const pages = Number(db.prepare("pragma page_count").get()?.["page_count"]);
     const pageSize = Number(db.prepare("pragma page_size").get()?.["page_size"]);
     findings.add("ok", "pages", `${pages} pages of ${pageSize} bytes`);

@@ -24,6 +24,12 @@ export class Findings {
   }
 
   add(level: Level, check: string, detail: string, ms?: number): void {
-    this.list.push({ level, subject: this.#subject, check, detail, ...(ms === undefined ? {} : { ms: Math.round(ms * 10) / 10 }) });
+    this.list.push({
+      level,
+      subject: this.#subject,
+      check,
+      detail,
+      ...(ms === undefined ? {} : { ms: Math.round(ms * 10) / 10 }),
+    });
   }
 }

@@ -59,8 +59,19 @@ class Examination {
       const newest = generations.toSorted((a, b) => b.updatedAt.getTime() - a.updatedAt.getTime())[0];
       const ms = performance.now() - began;
       if (newest === undefined) this.#findings.add("ok", "list", "reached; no backup there yet", ms);
-      else this.#findings.add("ok", "list", `reached; ${generations.length} generations, the newest object is ${age(newest.updatedAt)} old`, ms);
-      if (ltx) this.#findings.add("warn", "format", "Litestream 0.5 LTX files lie there too, which Litewake does not read: take another path");
+      else
+        this.#findings.add(
+          "ok",
+          "list",
+          `reached; ${generations.length} generations, the newest object is ${age(newest.updatedAt)} old`,
+          ms,
+        );
+      if (ltx)
+        this.#findings.add(
+          "warn",
+          "format",
+          "Litestream 0.5 LTX files lie there too, which Litewake does not read: take another path",
+        );
       return true;
     } catch (error) {
       this.#fail("list", error, ReplicaError.is(error) ? undefined : "what lies there cannot be read as a replica");
@@ -77,8 +88,18 @@ class Examination {
       const skew = Math.round(modifiedAt.getTime() - (began + now) / 2);
       // Many stores tell whole seconds.
       const off = Math.max(0, Math.abs(skew) - 1000 - (now - began) / 2);
-      if (off < SKEW_WARN_MS) this.#findings.add("ok", "clock", `the store's clock is within ${((Math.abs(skew) + 999) / 1000).toFixed(0)} s of this host's`);
-      else this.#findings.add("warn", "clock", `this host's clock is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? "behind" : "ahead of"} the store's: set it right (NTP)`);
+      if (off < SKEW_WARN_MS)
+        this.#findings.add(
+          "ok",
+          "clock",
+          `the store's clock is within ${((Math.abs(skew) + 999) / 1000).toFixed(0)} s of this host's`,
+        );
+      else
+        this.#findings.add(
+          "warn",
+          "clock",
+          `this host's clock is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? "behind" : "ahead of"} the store's: set it right (NTP)`,
+        );
       return true;
     } catch (error) {
       this.#fail("put", error);
@@ -108,16 +129,25 @@ class Examination {
   async #putIfAbsent(): Promise<void> {
     const { putIfAbsent } = this.#client.capabilities;
     if (!putIfAbsent) {
-      this.#findings.add("warn", "put-if-absent", "not declared for this store: two writers cannot be told apart; never start two");
+      this.#findings.add(
+        "warn",
+        "put-if-absent",
+        "not declared for this store: two writers cannot be told apart; never start two",
+      );
       return;
     }
     const began = performance.now();
     try {
       await this.#store("once", 10, true);
       await this.#store("once", 10, true);
-      this.#findings.add("fail", "put-if-absent", "the store accepts the condition and ignores it: two writers could overwrite each other; set conditional-put: false");
+      this.#findings.add(
+        "fail",
+        "put-if-absent",
+        "the store accepts the condition and ignores it: two writers could overwrite each other; set conditional-put: false",
+      );
     } catch (error) {
-      if (ReplicaError.is(error, "Conflict")) this.#findings.add("ok", "put-if-absent", "the second put was refused", performance.now() - began);
+      if (ReplicaError.is(error, "Conflict"))
+        this.#findings.add("ok", "put-if-absent", "the second put was refused", performance.now() - began);
       else this.#fail("put-if-absent", error);
     }
   }
@@ -133,7 +163,13 @@ class Examination {
       const median = times.toSorted((a, b) => a - b)[Math.floor(LATENCY_TRIES / 2)] ?? 0;
       const detail = `a put of 4,200 bytes takes ${median.toFixed(0)} ms (median of ${LATENCY_TRIES})`;
       if (median < SLOW_PUT_MS) this.#findings.add("ok", "latency", detail, median);
-      else this.#findings.add("warn", "latency", `${detail}: more than the usual sync-interval of 1 s; take a store nearer by`, median);
+      else
+        this.#findings.add(
+          "warn",
+          "latency",
+          `${detail}: more than the usual sync-interval of 1 s; take a store nearer by`,
+          median,
+        );
     } catch (error) {
       this.#fail("latency", error);
     }

@@ -29,10 +29,20 @@ async function objectsBelow(url: string): Promise<string[]> {
 describe("check", () => {
   it.each(stores)("proves a few promises of $name", async (store) => {
     const only = "put.replaces-whole,list.order,if-absent.one-winner,abort.put";
-    const result = await runLitewake(["check", "-only", only, "-json", store.url()], { cwd: folder.path, env: store.env });
+    const result = await runLitewake(["check", "-only", only, "-json", store.url()], {
+      cwd: folder.path,
+      env: store.env,
+    });
     expect(result.code, result.stderr).toBe(0);
-    const { check } = JSON.parse(result.stdout) as { check: { passed: number; failed: number; results: { id: string; outcome: string }[] } };
-    expect(check.results.map(({ id, outcome }) => `${outcome} ${id}`).toSorted()).toEqual(only.split(",").map((id) => `passed ${id}`).toSorted());
+    const { check } = JSON.parse(result.stdout) as {
+      check: { passed: number; failed: number; results: { id: string; outcome: string }[] };
+    };
+    expect(check.results.map(({ id, outcome }) => `${outcome} ${id}`).toSorted()).toEqual(
+      only
+        .split(",")
+        .map((id) => `passed ${id}`)
+        .toSorted(),
+    );
   });
 
   it("prints a line for each promise, and leaves nothing behind", async () => {
@@ -64,7 +74,9 @@ describe("doctor", () => {
   it.each(stores)("finds nothing wrong with $name", async (store) => {
     const result = await runLitewake(["doctor", "-json", store.url()], { cwd: folder.path, env: store.env });
     expect(result.code, result.stdout + result.stderr).toBe(0);
-    const { doctor } = JSON.parse(result.stdout) as { doctor: { failures: number; findings: { check: string; level: string }[] } };
+    const { doctor } = JSON.parse(result.stdout) as {
+      doctor: { failures: number; findings: { check: string; level: string }[] };
+    };
     expect(doctor.failures).toBe(0);
     expect(doctor.findings.map(({ check }) => check)).toEqual([
       "versions",
@@ -86,9 +98,15 @@ describe("doctor", () => {
     const plain = openDatabase(folder.join("plain.db"), 1);
     plain.exec("pragma journal_mode = delete");
     plain.close();
-    fs.writeFileSync(folder.join("odd.db"), "this is no database, and it is longer than a header of one hundred bytes would have to be to be read");
+    fs.writeFileSync(
+      folder.join("odd.db"),
+      "this is no database, and it is longer than a header of one hundred bytes would have to be to be read",
+    );
     const entry = (name: string): string => `  - path: ${name}\n    replicas:\n      - url: ${s3.url()}\n`;
-    fs.writeFileSync(folder.join("litewake.yml"), `dbs:\n${["shop.db", "plain.db", "odd.db", "missing.db"].map(entry).join("")}`);
+    fs.writeFileSync(
+      folder.join("litewake.yml"),
+      `dbs:\n${["shop.db", "plain.db", "odd.db", "missing.db"].map(entry).join("")}`,
+    );
     const result = await runLitewake(["doctor", "-config", "litewake.yml"], { cwd: folder.path, env: s3.env });
     expect(result.code).toBe(1);
     expect(result.stdout).toMatch(/shop\.db\n {2}ok {4}journal-mode +is WAL/);

@@ -3,7 +3,16 @@
 import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type FaultProxy, faultProxy, minio, type Toxic } from "@litewake-tooling/emulators";
-import { type ManagedProcess, runLitewake, spawnLitewake, spawnWriter, type TempDir, tempDir, verifyLedger, type Writer } from "@litewake-tooling/testkit";
+import {
+  type ManagedProcess,
+  runLitewake,
+  spawnLitewake,
+  spawnWriter,
+  type TempDir,
+  tempDir,
+  verifyLedger,
+  type Writer,
+} from "@litewake-tooling/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Store, stores } from "./stores.ts";
 
@@ -29,7 +38,8 @@ afterEach(async () => {
 
 /** As the store's own environment, but through the proxy. */
 const throughProxy = () => ({ ...s3.env, AWS_ENDPOINT_URL_S3: proxy.endpoint });
-const ship = (): ManagedProcess => spawnLitewake(["replicate", database, url], { cwd: folder.path, env: throughProxy() });
+const ship = (): ManagedProcess =>
+  spawnLitewake(["replicate", database, url], { cwd: folder.path, env: throughProxy() });
 
 function residentBytes(running: ManagedProcess): number {
   const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${running.pid}/status`, "utf8")) ?? [];
@@ -52,9 +62,18 @@ describe("shipping", () => {
   const toxics: readonly (readonly [string, readonly Toxic[]])[] = [
     ["with 300 ms of latency", [{ type: "latency", attributes: { latency: 300, jitter: 100 } }]],
     ["at 300 KB/s up", [{ type: "bandwidth", stream: "upstream", attributes: { rate: 300 } }]],
-    ["with every third connection reset in the middle of a body", [{ type: "reset_peer", stream: "upstream", toxicity: 0.3, attributes: { timeout: 30 } }]],
-    ["with connections that end after 60 KB", [{ type: "limit_data", stream: "upstream", attributes: { bytes: 60_000 } }]],
-    ["with bytes that come in small pieces", [{ type: "slicer", attributes: { average_size: 50, size_variation: 20, delay: 10 } }]],
+    [
+      "with every third connection reset in the middle of a body",
+      [{ type: "reset_peer", stream: "upstream", toxicity: 0.3, attributes: { timeout: 30 } }],
+    ],
+    [
+      "with connections that end after 60 KB",
+      [{ type: "limit_data", stream: "upstream", attributes: { bytes: 60_000 } }],
+    ],
+    [
+      "with bytes that come in small pieces",
+      [{ type: "slicer", attributes: { average_size: 50, size_variation: 20, delay: 10 } }],
+    ],
   ];
 
   it.each(toxics)("%s loses nothing", async (_name, all) => {
@@ -79,7 +98,12 @@ describe("shipping", () => {
   });
 
   it("to a store that is down for 10 s goes on by itself, says how far it is behind, and keeps its memory flat", async () => {
-    await using writer = await spawnWriter("node-sqlite", database, { rate: 300, rows: 4, payloadBytes: 8000, reportEvery: 10 });
+    await using writer = await spawnWriter("node-sqlite", database, {
+      rate: 300,
+      rows: 4,
+      payloadBytes: 8000,
+      reportEvery: 10,
+    });
     await using running = ship();
     await writer.reached(100);
     await sleep(1500);
@@ -103,13 +127,18 @@ describe("shipping", () => {
 
 describe("a restore", () => {
   beforeEach(async () => {
-    await using writer = await spawnWriter("node-sqlite", database, { commits: 1500, payloadBytes: 8000, reportEvery: 100 });
+    await using writer = await spawnWriter("node-sqlite", database, {
+      commits: 1500,
+      payloadBytes: 8000,
+      reportEvery: 100,
+    });
     await writer.process.ended;
     const shipped = await runLitewake(["replicate", "-once", database, url], { cwd: folder.path, env: s3.env });
     expect(shipped.code, shipped.stderr).toBe(0);
   });
 
-  const restore = () => spawnLitewake(["restore", "-o", folder.join("restored.db"), url], { cwd: folder.path, env: throughProxy() });
+  const restore = () =>
+    spawnLitewake(["restore", "-o", folder.join("restored.db"), url], { cwd: folder.path, env: throughProxy() });
 
   async function isRight(running: ManagedProcess): Promise<void> {
     const end = await running.ended;
@@ -143,7 +172,10 @@ describe("a restore", () => {
 
   it("from a store that stays away ends with its own exit code, in one line, and leaves nothing", async () => {
     await proxy.down();
-    const result = await runLitewake(["restore", "-patience", "1s", "-o", folder.join("restored.db"), url], { cwd: folder.path, env: throughProxy() });
+    const result = await runLitewake(["restore", "-patience", "1s", "-o", folder.join("restored.db"), url], {
+      cwd: folder.path,
+      env: throughProxy(),
+    });
     expect(result).toMatchObject({ code: 4, stdout: "" });
     expect(result.stderr.trimEnd().split("\n").at(-1)).toMatch(/^litewake: s3:\/\/.*connection was refused/);
     expect(fs.readdirSync(folder.path).filter((name) => name.startsWith("restored"))).toEqual([]);

@@ -47,7 +47,10 @@ async function startShipping(store: Store, url: string): Promise<ManagedProcess>
 async function restoredByLitestream(store: Store, url: string): Promise<string> {
   const output = folder.join("by-litestream.db");
   const config = litestreamConfig(database, store, url);
-  const { code, stdout, stderr } = await runLitestream("0.3.13", ["restore", "-o", output, database], { config, env: store.env });
+  const { code, stdout, stderr } = await runLitestream("0.3.13", ["restore", "-o", output, database], {
+    config,
+    env: store.env,
+  });
   expect(code, stdout + stderr).toBe(0);
   return output;
 }

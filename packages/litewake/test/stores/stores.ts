@@ -33,7 +33,13 @@ export const stores: readonly Store[] = [
       AWS_SECRET_ACCESS_KEY: minio.secretAccessKey,
       AWS_REGION: minio.region,
     },
-    litestream: (url) => ["type: s3", `bucket: ${minio.bucket}`, `path: ${pathOf(url).slice(1)}`, `endpoint: ${minio.endpoint}`, `region: ${minio.region}`],
+    litestream: (url) => [
+      "type: s3",
+      `bucket: ${minio.bucket}`,
+      `path: ${pathOf(url).slice(1)}`,
+      `endpoint: ${minio.endpoint}`,
+      `region: ${minio.region}`,
+    ],
   },
   {
     name: "gcs",
@@ -64,9 +70,16 @@ export const stores: readonly Store[] = [
   },
   {
     name: "sftp",
-    url: () => `sftp://${sftp.user}@${sftp.host}:${sftp.port}${sftp.root}/${unique()}/shard_0?key-path=${sftp.keyPath}&known-hosts=${sftp.knownHostsPath}`,
+    url: () =>
+      `sftp://${sftp.user}@${sftp.host}:${sftp.port}${sftp.root}/${unique()}/shard_0?key-path=${sftp.keyPath}&known-hosts=${sftp.knownHostsPath}`,
     env: NO_CONFIG,
-    litestream: (url) => ["type: sftp", `host: ${sftp.host}:${sftp.port}`, `user: ${sftp.user}`, `key-path: ${sftp.keyPath}`, `path: ${pathOf(url)}`],
+    litestream: (url) => [
+      "type: sftp",
+      `host: ${sftp.host}:${sftp.port}`,
+      `user: ${sftp.user}`,
+      `key-path: ${sftp.keyPath}`,
+      `path: ${pathOf(url)}`,
+    ],
   },
 ];
 

@@ -29,13 +29,16 @@ async function loadKit({ config }: Target): Promise<Kit> {
 
 /** Settings and variables whose values must never be printed; shorter ones would be found in any text. */
 const SECRET_SETTING = /secret|password|passphrase|token|account-key|customer-key|connection-string/;
-const SECRET_VARIABLE = /^(?:AWS|LITESTREAM|LITEWAKE|AZURE)_.*(?:SECRET|PASSWORD|PASSPHRASE|TOKEN|ACCOUNT_KEY|STORAGE_KEY|CUSTOMER_KEY|CONNECTION_STRING)/;
+const SECRET_VARIABLE =
+  /^(?:AWS|LITESTREAM|LITEWAKE|AZURE)_.*(?:SECRET|PASSWORD|PASSPHRASE|TOKEN|ACCOUNT_KEY|STORAGE_KEY|CUSTOMER_KEY|CONNECTION_STRING)/;
 const SHORTEST_SECRET = 8;
 
 function secretsOf({ settings }: ReplicaConfig): readonly string[] {
   const given = Object.entries(settings).filter(([name]) => SECRET_SETTING.test(name));
   const inherited = Object.entries(process.env).filter(([name]) => SECRET_VARIABLE.test(name));
-  return [...given, ...inherited].map(([, value]) => String(value ?? "")).filter((value) => value.length >= SHORTEST_SECRET);
+  return [...given, ...inherited]
+    .map(([, value]) => String(value ?? ""))
+    .filter((value) => value.length >= SHORTEST_SECRET);
 }
 
 /** The store under a folder that nobody else uses, and that is emptied at the end. */
@@ -100,10 +103,15 @@ function bigBytesOf(flags: ParsedArguments): number {
 async function run(flags: ParsedArguments): Promise<number> {
   const target = await targetOf(flags, oneArgument(flags, "check"));
   if (target.replicas.length > 1) {
-    throw new LitewakeError("usage", "the database has several replicas", { next: `pick one: -replica ${target.replicas[0]?.name ?? ""}` });
+    throw new LitewakeError("usage", "the database has several replicas", {
+      next: `pick one: -replica ${target.replicas[0]?.name ?? ""}`,
+    });
   }
   const json = flags.boolean("json");
-  const only = flags.string("only")?.split(",").filter((id) => id !== "");
+  const only = flags
+    .string("only")
+    ?.split(",")
+    .filter((id) => id !== "");
   const bigBytes = bigBytesOf(flags);
   const kit = await loadKit(target);
   const subject = subjectOf(target, `litewake-check-${randomBytes(4).toString("hex")}`);

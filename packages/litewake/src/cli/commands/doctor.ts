@@ -20,15 +20,24 @@ interface Patient {
 
 async function patientOf(flags: ParsedArguments): Promise<Patient> {
   const [argument] = flags.positional;
-  if (argument !== undefined && isUrl(argument)) return { databases: [], replicas: [replicaOfUrl(argument)], config: undefined };
+  if (argument !== undefined && isUrl(argument))
+    return { databases: [], replicas: [replicaOfUrl(argument)], config: undefined };
   const config = await loadConfig(flags);
   const databases = argument === undefined ? config.databases : [databaseIn(config, argument)];
-  return { databases: databases.map(({ path }) => path), replicas: databases.flatMap(({ replicas }) => replicas), config };
+  return {
+    databases: databases.map(({ path }) => path),
+    replicas: databases.flatMap(({ replicas }) => replicas),
+    config,
+  };
 }
 
 function examineMachine(config: Config | undefined): readonly Finding[] {
   const findings = new Findings("this machine");
-  findings.add("ok", "versions", `litewake ${packageVersion()}, Node ${process.versions.node}, SQLite ${process.versions["sqlite"] ?? "unknown"}`);
+  findings.add(
+    "ok",
+    "versions",
+    `litewake ${packageVersion()}, Node ${process.versions.node}, SQLite ${process.versions["sqlite"] ?? "unknown"}`,
+  );
   for (const warning of config?.warnings ?? []) findings.add("warn", "configuration", warning);
   return findings.list;
 }
@@ -76,6 +85,7 @@ async function run(flags: ParsedArguments): Promise<number> {
 export const doctor: Command = {
   usage: ["doctor [flags]", "doctor [flags] DB_PATH", "doctor [flags] REPLICA_URL"],
   flags: { ...CONFIG_FLAGS, ...JSON_FLAG },
-  notes: "It stores a few small objects below litewake-doctor-… in each replica and removes them. Exit code 1 when something fails.",
+  notes:
+    "It stores a few small objects below litewake-doctor-… in each replica and removes them. Exit code 1 when something fails.",
   run,
 };
