@@ -1,9 +1,6 @@
-// known_hosts as OpenSSH writes and reads it; its own ssh-keygen is asked where that can tell.
-import { execFileSync } from "node:child_process";
-import fs from "node:fs";
-import { tempDir } from "@litewake-tooling/testkit";
+// known_hosts as OpenSSH writes and reads it.
 import { describe, expect, it } from "vitest";
-import { fingerprint, keyType, knownKeys } from "../src/known-hosts.ts";
+import { knownKeys } from "../src/known-hosts.ts";
 
 const KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIB2TCbFNAOUA4dZ3iJm4Yg0dYb3bQxS0yqJm9H1q1u1v";
 const linesFor = (text: string, host: string, port = 22): number[] =>
@@ -36,22 +33,4 @@ describe("a line of known_hosts", () => {
   it("that is cut short is no line", () => {
     expect(linesFor("host ssh-ed25519\nhost\n", "host")).toEqual([]);
   });
-});
-
-it("hashed names and fingerprints are those of ssh-keygen", () => {
-  using folder = tempDir("known-hosts");
-  const key = folder.join("key");
-  execFileSync("ssh-keygen", ["-q", "-t", "ecdsa", "-N", "", "-f", key]);
-  const [type = "", base64 = ""] = fs.readFileSync(`${key}.pub`, "utf8").split(" ");
-  const file = folder.join("known_hosts");
-  fs.writeFileSync(file, `plain.example.com ${type} ${base64}\n[other]:2022 ${type} ${base64}\n`);
-  execFileSync("ssh-keygen", ["-q", "-H", "-f", file], { stdio: "pipe" });
-  const text = fs.readFileSync(file, "utf8");
-  expect(text).toContain("|1|");
-  expect(linesFor(text, "plain.example.com")).toEqual([1]);
-  expect(linesFor(text, "other", 2022)).toEqual([2]);
-  expect(linesFor(text, "other")).toEqual([]);
-  const blob = Buffer.from(base64, "base64");
-  expect(execFileSync("ssh-keygen", ["-lf", `${key}.pub`], { encoding: "utf8" })).toContain(fingerprint(blob));
-  expect(keyType(blob)).toBe(type);
 });

@@ -1,9 +1,9 @@
 // Where an SFTP replica lies and how to log in, as URLs, settings and the environment say it; and one line for each mistake.
-import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { ReplicaError, type ReplicaLocation } from "@litewake/core/backend";
 import { sftpOptions } from "@litewake/sftp";
 import { type TempDir, tempDir } from "@litewake-tooling/testkit";
+import ssh2 from "ssh2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 let home: TempDir;
@@ -11,10 +11,14 @@ let home: TempDir;
 beforeAll(() => {
   home = tempDir("sftp-home");
   fs.mkdirSync(home.join(".ssh"));
-  const make = (name: string, passphrase: string) =>
-    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-f", home.join(".ssh", name)]);
-  make("plain", "");
-  make("locked", "open sesame");
+  const plain = ssh2.utils.generateKeyPairSync("ed25519");
+  const locked = ssh2.utils.generateKeyPairSync("ed25519", {
+    passphrase: "open sesame",
+    cipher: "aes256-ctr",
+    rounds: 4,
+  });
+  fs.writeFileSync(home.join(".ssh/plain"), plain.private);
+  fs.writeFileSync(home.join(".ssh/locked"), locked.private);
 });
 
 afterAll(() => home.remove());

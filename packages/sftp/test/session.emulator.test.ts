@@ -5,7 +5,7 @@ import net, { type AddressInfo } from "node:net";
 import { randomUUID } from "node:crypto";
 import { type ByteStream, type ReplicaClient, retrying } from "@litewake/core/backend";
 import { sftp } from "@litewake/sftp";
-import { sftp as server } from "@litewake-tooling/emulators";
+import { openSsh, sftp as server } from "@litewake-tooling/emulators";
 import { type TempDir, tempDir } from "@litewake-tooling/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fingerprint } from "../src/known-hosts.ts";
@@ -110,10 +110,11 @@ describe("a login", () => {
 
   it("by an agent works", async () => {
     const socket = folder.join("agent");
-    const said = execFileSync("ssh-agent", ["-a", socket, "-s"], { encoding: "utf8" });
+    const { sshAgent, sshAdd, env } = await openSsh();
+    const said = execFileSync(sshAgent, ["-a", socket, "-s"], { encoding: "utf8", env: { ...process.env, ...env } });
     const pid = /SSH_AGENT_PID=(\d+)/.exec(said)?.[1] ?? "";
     try {
-      execFileSync("ssh-add", ["-q", server.keyPath], { env: { ...process.env, SSH_AUTH_SOCK: socket } });
+      execFileSync(sshAdd, ["-q", server.keyPath], { env: { ...process.env, ...env, SSH_AUTH_SOCK: socket } });
       await works(await open({ "key-path": "" }, { SSH_AUTH_SOCK: socket }));
     } finally {
       process.kill(Number(pid));

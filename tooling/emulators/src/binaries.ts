@@ -42,37 +42,47 @@ export async function azuriteScript(): Promise<string> {
 export interface OpenSsh {
   readonly sshd: string;
   readonly sshKeygen: string;
+  readonly sshAgent: string;
+  readonly sshAdd: string;
+  /** What these programs need in their environment. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** OpenSSH's server and key maker: the installed ones, else unpacked (not installed) from Debian's packages. */
+/** OpenSSH's programs: the installed ones, else all unpacked (not installed) from Debian's packages. */
 export async function openSsh(): Promise<OpenSsh> {
-  const installed = { sshd: "/usr/sbin/sshd", sshKeygen: "/usr/bin/ssh-keygen" };
-  if (fs.existsSync(installed.sshd) && fs.existsSync(installed.sshKeygen)) return { ...installed, env: {} };
-  const folder = await fetchOnce("emulators/openssh", async (scratch) => {
-    const debs = path.join(scratch, "debs");
-    fs.mkdirSync(debs);
-    const packages = ["openssh-server", "openssh-client", "libwrap0"];
-    const download = () => runToEnd("apt-get", ["download", ...packages], { cwd: debs, timeoutMs: FETCH_TIMEOUT_MS });
-    if ((await download()).code !== 0) {
-      // A fresh image has no package lists.
-      await must("apt-get", ["update"]);
-      const { code, stderr } = await download();
-      if (code !== 0) throw new Error(`apt-get download ${packages.join(" ")} ended with ${code}: ${stderr.trim()}`);
-    }
-    const root = path.join(scratch, "root");
-    for (const deb of fs.readdirSync(debs)) await must("dpkg", ["-x", path.join(debs, deb), root]);
-    return root;
-  });
+  const installed = programsIn("/");
+  if (Object.values(installed).every((file) => fs.existsSync(file))) return { ...installed, env: {} };
+  const folder = await fetchOnce("emulators/openssh", unpackOpenSsh);
   const libraries = fs
     .readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.name.startsWith("libwrap.so"))
+    .filter((entry) => /\.so(\.|$)/.test(entry.name))
     .map((entry) => entry.parentPath);
+  return { ...programsIn(folder), env: { LD_LIBRARY_PATH: [...new Set(libraries)].join(":") } };
+}
+
+function programsIn(root: string): Omit<OpenSsh, "env"> {
   return {
-    sshd: path.join(folder, "usr/sbin/sshd"),
-    sshKeygen: fs.existsSync(installed.sshKeygen) ? installed.sshKeygen : path.join(folder, "usr/bin/ssh-keygen"),
-    env: { LD_LIBRARY_PATH: [...new Set(libraries)].join(":") },
+    sshd: path.join(root, "usr/sbin/sshd"),
+    sshKeygen: path.join(root, "usr/bin/ssh-keygen"),
+    sshAgent: path.join(root, "usr/bin/ssh-agent"),
+    sshAdd: path.join(root, "usr/bin/ssh-add"),
   };
+}
+
+async function unpackOpenSsh(scratch: string): Promise<string> {
+  const debs = path.join(scratch, "debs");
+  fs.mkdirSync(debs);
+  const packages = ["openssh-server", "openssh-client", "libwrap0"];
+  const download = () => runToEnd("apt-get", ["download", ...packages], { cwd: debs, timeoutMs: FETCH_TIMEOUT_MS });
+  if ((await download()).code !== 0) {
+    // A fresh image has no package lists.
+    await must("apt-get", ["update"]);
+    const { code, stderr } = await download();
+    if (code !== 0) throw new Error(`apt-get download ${packages.join(" ")} ended with ${code}: ${stderr.trim()}`);
+  }
+  const root = path.join(scratch, "root");
+  for (const deb of fs.readdirSync(debs)) await must("dpkg", ["-x", path.join(debs, deb), root]);
+  return root;
 }
 
 async function goInstall(name: string, module: string, version: string): Promise<string> {
