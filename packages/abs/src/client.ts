@@ -7,7 +7,9 @@ import {
   canBegin,
   type Capabilities,
   checkKey,
+  eachInParallel,
   type GetOptions,
+  noBytes,
   type ObjectInfo,
   type PutBody,
   type PutOptions,
@@ -80,7 +82,7 @@ export class AbsClient implements ReplicaClient {
     const blob = this.#connection.container.getBlobClient(this.#root + key);
     if (length !== undefined && length <= 0) {
       await this.#call("get", key, signal, (abortSignal) => blob.getProperties({ abortSignal }));
-      return nothing();
+      return noBytes();
     }
     const count = length === undefined || length === Infinity ? undefined : length;
     const answer = await this.#call("get", key, signal, async (abortSignal) => {
@@ -91,7 +93,7 @@ export class AbsClient implements ReplicaClient {
         throw error;
       }
     });
-    if (answer?.readableStreamBody === undefined) return nothing();
+    if (answer?.readableStreamBody === undefined) return noBytes();
     return readableBytes(answer.readableStreamBody as Readable, {
       key,
       signal,
@@ -111,12 +113,7 @@ export class AbsClient implements ReplicaClient {
   async delete(keys: readonly string[], { signal }: CallOptions = {}): Promise<void> {
     for (const key of keys) checkKey(key, "delete");
     throwIfAborted(signal, "delete");
-    const queue = new Set(keys).values();
-    const worker = async (): Promise<void> => {
-      for (const key of queue) await this.#deleteOne(key, signal);
-    };
-    const workers = await Promise.allSettled(Array.from({ length: Math.min(DELETES_AT_ONCE, keys.length) }, worker));
-    for (const done of workers) if (done.status === "rejected") throw done.reason;
+    await eachInParallel(new Set(keys), DELETES_AT_ONCE, (key) => this.#deleteOne(key, signal));
   }
 
   async close(): Promise<void> {
@@ -145,5 +142,3 @@ export class AbsClient implements ReplicaClient {
     );
   }
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}

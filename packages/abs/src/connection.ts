@@ -1,22 +1,8 @@
 // The SDK's container client as this backend needs it: no retries of its own, no hanging, sockets that end with it.
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
 import { createRequire } from "node:module";
-import type { Duplex } from "node:stream";
-import { rootCertificates } from "node:tls";
-import {
-  AnonymousCredential,
-  ContainerClient,
-  newPipeline,
-  type StoragePipelineOptions,
-  StorageSharedKeyCredential,
-} from "@azure/storage-blob";
-import { invalidConfig } from "@litewake/core/backend";
+import { AnonymousCredential, ContainerClient, newPipeline, StorageSharedKeyCredential } from "@azure/storage-blob";
+import { httpAgents, invalidConfig } from "@litewake/core/backend";
 import type { AbsOptions } from "./options.ts";
-
-/** A socket may be silent so long while a request is under way; progress of a slow upload counts as sound. */
-const SILENCE_MS = 20_000;
-const MAX_SOCKETS = 128;
 
 type Credential = NonNullable<Parameters<typeof newPipeline>[0]>;
 
@@ -31,9 +17,8 @@ export type IdentityLoader = () => Promise<{ readonly DefaultAzureCredential: ne
 /** Opens no socket before the first call. Throws one line if @azure/identity is needed and missing. */
 export async function connect(options: AbsOptions, loadIdentity: IdentityLoader = importIdentity): Promise<Connection> {
   const credential = await credentialOf(options, loadIdentity);
-  const agents = agentsFor(options);
-  const pipelineOptions: StoragePipelineOptions = { retryOptions: { maxTries: 1 }, keepAliveOptions: { enable: true } };
-  const pipeline = newPipeline(credential, pipelineOptions);
+  const agents = httpAgents(options);
+  const pipeline = newPipeline(credential, { retryOptions: { maxTries: 1 } });
   pipeline.factories.unshift({
     create: (next) => ({
       sendRequest: (request) => {
@@ -46,28 +31,7 @@ export async function connect(options: AbsOptions, loadIdentity: IdentityLoader 
   const container = new ContainerClient(`${options.endpoint}/${options.container}${query}`, pipeline);
   return {
     container,
-    close: () => {
-      agents.http.destroy();
-      agents.https.destroy();
-    },
-  };
-}
-
-function agentsFor({ ca }: AbsOptions): { readonly http: HttpAgent; readonly https: HttpsAgent } {
-  const common = { keepAlive: true, maxSockets: MAX_SOCKETS, timeout: SILENCE_MS };
-  const http = new HttpAgent(common);
-  const https = new HttpsAgent({ ...common, ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }) });
-  for (const agent of [http, https]) endSilentSockets(agent);
-  return { http, https };
-}
-
-/** The SDK knows a limit for a whole request only, which a slow upload of a large block would run into. */
-function endSilentSockets(agent: HttpAgent | HttpsAgent): void {
-  const create = agent.createConnection.bind(agent) as (...args: unknown[]) => Duplex | null | undefined;
-  agent.createConnection = (...args: unknown[]): Duplex | null | undefined => {
-    const socket = create(...args);
-    socket?.on("timeout", () => socket.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })));
-    return socket;
+    close: agents.destroy,
   };
 }
 

@@ -1,22 +1,23 @@
 // What Azure's answers mean to a replica, as a table.
 import {
+  alreadyThere,
+  type ErrorPlace,
+  httpMeanings,
+  type Meaning,
   networkError,
+  outOfOrder,
   plainCause,
   ReplicaError,
-  type ReplicaErrorCode,
-  type ReplicaOperation,
+  throttled,
+  vendorError,
+  wrongCredentials,
 } from "@litewake/core/backend";
 
-interface Meaning {
-  readonly code: ReplicaErrorCode;
-  readonly reason: string;
-}
-
-const throttled: Meaning = { code: "Throttled", reason: "the store asks to be called less often" };
-const outOfOrder: Meaning = { code: "Unavailable", reason: "the store is out of order for the moment" };
-const conflict: Meaning = { code: "Conflict", reason: "the object is there already" };
+const noCredentials: Meaning = {
+  code: "Denied",
+  reason: "no credentials: give account-key:, sas-token: or connection-string:, or log in with the Azure CLI",
+};
 const noContainer: Meaning = { code: "NoSuchStore", reason: "no such container" };
-const busy: Meaning = { code: "Unavailable", reason: "another request for the same object is under way" };
 
 /** Codes of the Blob service's REST API, "Common REST API error codes" and "Blob service error codes". */
 const byCode: Readonly<Record<string, Meaning>> = {
@@ -24,14 +25,14 @@ const byCode: Readonly<Record<string, Meaning>> = {
   ContainerNotFound: noContainer,
   ContainerBeingDeleted: { code: "Unavailable", reason: "the container is being deleted" },
   ResourceNotFound: noContainer,
-  BlobAlreadyExists: conflict,
-  ConditionNotMet: conflict,
-  TargetConditionNotMet: conflict,
+  BlobAlreadyExists: alreadyThere,
+  ConditionNotMet: alreadyThere,
+  TargetConditionNotMet: alreadyThere,
   AuthenticationFailed: {
     code: "Denied",
     reason: "the store does not accept these credentials; is this host's clock right?",
   },
-  InvalidAuthenticationInfo: { code: "Denied", reason: "the store does not accept these credentials" },
+  InvalidAuthenticationInfo: wrongCredentials,
   NoAuthenticationInformation: { code: "Denied", reason: "the store wants credentials" },
   AuthorizationFailure: {
     code: "Denied",
@@ -54,70 +55,29 @@ const byCode: Readonly<Record<string, Meaning>> = {
   RequestBodyTooLarge: { code: "Unsupported", reason: "the object is larger than the store allows" },
   InvalidBlobTier: { code: "InvalidConfig", reason: "the account does not know this access tier" },
   InvalidResourceName: { code: "InvalidConfig", reason: "this cannot be the name of a container or object" },
-  CredentialUnavailableError: {
-    code: "Denied",
-    reason: "no credentials: give account-key:, sas-token: or connection-string:, or log in with the Azure CLI",
-  },
-  AggregateAuthenticationError: {
-    code: "Denied",
-    reason: "no credentials: give account-key:, sas-token: or connection-string:, or log in with the Azure CLI",
-  },
+  CredentialUnavailableError: noCredentials,
+  AggregateAuthenticationError: noCredentials,
 };
 
 const byStatus: Readonly<Record<number, Meaning>> = {
-  401: { code: "Denied", reason: "the store does not accept these credentials" },
-  403: { code: "Denied", reason: "these credentials do not allow it" },
-  404: { code: "NotFound", reason: "no such object" },
-  408: outOfOrder,
-  409: busy,
-  412: conflict,
+  ...httpMeanings,
+  409: { code: "Unavailable", reason: "another request for the same object is under way" },
   413: { code: "Unsupported", reason: "the object is larger than the store allows" },
-  429: throttled,
-  500: outOfOrder,
-  501: { code: "Unsupported", reason: "the store cannot do this" },
-  502: outOfOrder,
   503: throttled,
-  504: outOfOrder,
 };
 
-export interface ErrorPlace {
-  readonly operation: ReplicaOperation;
-  readonly key?: string | undefined;
-  /** Container and host, for the line. */
-  readonly where: string;
-}
-
 /** A failure of the SDK as the replica's error; one that is already is passed on. */
-export function absError(error: unknown, { operation, key, where }: ErrorPlace): ReplicaError {
+export function absError(error: unknown, place: ErrorPlace): ReplicaError {
   if (ReplicaError.is(error)) return error;
-  const network = networkError(error, where, operation, key);
+  const network = networkError(error, place.where, place.operation, place.key);
   if (network !== undefined) return network;
   const status = statusOf(error);
   const code = codeOf(error);
   const meaning =
     (code === undefined ? undefined : byCode[code]) ?? (status === undefined ? undefined : byStatus[status]);
+  const said = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
   const cause = Object.assign(plainCause(error), { status });
-  const tail = [code, status].filter((part) => part !== undefined).join(", ");
-  if (meaning === undefined) {
-    const said = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
-    // What the store refused once it will refuse again.
-    const retryable = status === undefined || status >= 500;
-    return new ReplicaError({
-      code: "Unknown",
-      retryable,
-      operation,
-      key,
-      reason: `${where}: ${said}${tail === "" ? "" : ` (${tail})`}`,
-      cause,
-    });
-  }
-  return new ReplicaError({
-    code: meaning.code,
-    operation,
-    key,
-    reason: `${where}: ${meaning.reason} (${tail})`,
-    cause,
-  });
+  return vendorError({ meaning, status, said, names: [code, status], cause }, place);
 }
 
 /** Whether the range asked for begins at or past the object's end. */

@@ -36,10 +36,23 @@ export {
   type UrlParts,
   type UrlRules,
 } from "./backend/location.ts";
+export { type HttpAgentOptions, type HttpAgents, httpAgents } from "./backend/http-agents.ts";
 export { networkCode, networkError, plainCause } from "./backend/network.ts";
+export { eachInParallel } from "./backend/parallel.ts";
 export { gatherParts, type PartedUpload, type PartSending, sendParts, uploadParted } from "./backend/parts.ts";
 export { readableBytes, type ReadableOptions } from "./backend/readable.ts";
-export { releasing } from "./backend/stream.ts";
+export { noBytes, rangeHeader, releasing } from "./backend/stream.ts";
+export {
+  alreadyThere,
+  type ErrorPlace,
+  httpMeanings,
+  type Meaning,
+  outOfOrder,
+  throttled,
+  vendorError,
+  type VendorFailure,
+  wrongCredentials,
+} from "./backend/vendor-error.ts";
 // Wrappers: each takes a client and is one.
 export { ConcurrencyLimit, limited } from "./backend/limit.ts";
 export {
@@ -51,5 +64,5 @@ export {
   type OperationOutcome,
   type OperationTotals,
 } from "./backend/metrics.ts";
-export { prefixed } from "./backend/prefix.ts";
+export { prefixed, type PrefixedOptions } from "./backend/prefix.ts";
 export { retrying, type RetryEvent, type RetryOptions } from "./backend/retry.ts";

@@ -1,6 +1,7 @@
 // The face of core for applications.
 export { type FailureKind, type FailureOptions, LitewakeError } from "./errors.ts";
 export { type LogFields, type Logger, type LogLevel, silent } from "./logger.ts";
+export { isAtLeast, MINIMUM_SQLITE } from "./database/sqlite.ts";
 export { type FollowerStep, type FollowerTuning } from "./database/follower-options.ts";
 export { type Catalog, type GenerationRecord, readCatalog, type SegmentRecord, type SnapshotRecord } from "./replica/catalog.ts";
 export { comparePlaces, formatPosition, type Generation, isGeneration, type Position } from "./replica/position.ts";

@@ -8,6 +8,7 @@ import {
   type CallOptions,
   type Capabilities,
   checkKey,
+  eachInParallel,
   type GetOptions,
   type ObjectInfo,
   type PutBody,
@@ -110,29 +111,30 @@ export class FileClient implements ReplicaClient {
   }
 
   async delete(keys: readonly string[], { signal }: CallOptions = {}): Promise<void> {
-    const files = keys.map((key) => this.#pathOf(key, "delete"));
-    throwIfAborted(signal, "delete");
+    const files = new Map(keys.map((key) => [this.#pathOf(key, "delete"), key]));
     const folders = new Set<string>();
-    const queue = files.entries();
-    const worker = async (): Promise<void> => {
-      for (const [n, file] of queue) {
-        throwIfAborted(signal, "delete", keys[n]);
+    try {
+      await eachInParallel(files, DELETES_AT_ONCE, async ([file, key]) => {
+        throwIfAborted(signal, "delete", key);
         try {
           if (await remove(file)) folders.add(path.dirname(file));
         } catch (error) {
-          throw fileError(error, "delete", keys[n]);
+          throw fileError(error, "delete", key);
         }
-      }
-    };
-    const workers = await Promise.allSettled(Array.from({ length: Math.min(DELETES_AT_ONCE, keys.length) }, worker));
+      });
+    } finally {
+      await this.#settle(folders);
+    }
+  }
+
+  // Durable, lest a power loss bring back a part of what retention removed in a certain order.
+  async #settle(folders: ReadonlySet<string>): Promise<void> {
     try {
-      // Durable, lest a power loss bring back a part of what retention removed in a certain order.
       await Promise.all([...folders].map((folder) => this.#folders.sync(folder)));
     } catch (error) {
       throw fileError(error, "delete");
     }
     for (const folder of folders) await this.#folders.prune(folder);
-    for (const done of workers) if (done.status === "rejected") throw done.reason;
   }
 
   async close(): Promise<void> {

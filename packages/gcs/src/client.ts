@@ -6,11 +6,14 @@ import {
   canBegin,
   type Capabilities,
   checkKey,
+  eachInParallel,
   type GetOptions,
+  noBytes,
   type ObjectInfo,
   type PutBody,
   type PutOptions,
   type PutResult,
+  rangeHeader,
   readableBytes,
   type ReplicaClient,
   ReplicaError,
@@ -18,7 +21,7 @@ import {
   throwIfAborted,
   withOwnSignal,
 } from "@litewake/core/backend";
-import { Connection } from "./connection.ts";
+import { Connection, discard } from "./connection.ts";
 import { gcsError, isPastEnd } from "./errors.ts";
 import type { GcsOptions } from "./options.ts";
 import { upload } from "./upload.ts";
@@ -77,10 +80,10 @@ export class GcsClient implements ReplicaClient {
     if (length !== undefined && length <= 0) {
       const url = this.#objects(key, { fields: "name" });
       await this.#call("get", key, signal, (own) => this.#connection.json({ method: "GET", url, signal: own }));
-      return nothing();
+      return noBytes();
     }
-    const end = length === undefined || length === Infinity ? "" : String(offset + length - 1);
-    const headers = offset === 0 && end === "" ? {} : { range: `bytes=${offset}-${end}` };
+    const range = rangeHeader(offset, length);
+    const headers = range === undefined ? {} : { range };
     const url = this.#objects(key, { alt: "media" });
     const answer = await this.#call("get", key, signal, async (own) => {
       try {
@@ -90,7 +93,7 @@ export class GcsClient implements ReplicaClient {
         throw error;
       }
     });
-    if (answer === undefined) return nothing();
+    if (answer === undefined) return noBytes();
     const expected = Number(answer.headers["content-length"] ?? Number.NaN);
     return readableBytes(answer.body, {
       key,
@@ -117,12 +120,7 @@ export class GcsClient implements ReplicaClient {
   async delete(keys: readonly string[], { signal }: CallOptions = {}): Promise<void> {
     for (const key of keys) checkKey(key, "delete");
     throwIfAborted(signal, "delete");
-    const queue = new Set(keys).values();
-    const worker = async (): Promise<void> => {
-      for (const key of queue) await this.#deleteOne(key, signal);
-    };
-    const workers = await Promise.allSettled(Array.from({ length: Math.min(DELETES_AT_ONCE, keys.length) }, worker));
-    for (const done of workers) if (done.status === "rejected") throw done.reason;
+    await eachInParallel(new Set(keys), DELETES_AT_ONCE, (key) => this.#deleteOne(key, signal));
   }
 
   async close(): Promise<void> {
@@ -133,7 +131,7 @@ export class GcsClient implements ReplicaClient {
     try {
       await this.#call("delete", key, signal, async (own) => {
         const { body } = await this.#connection.send({ method: "DELETE", url: this.#objects(key, {}), signal: own });
-        body.resume();
+        discard(body);
       });
     } catch (error) {
       if (!ReplicaError.is(error, "NotFound")) throw error;
@@ -158,5 +156,3 @@ export class GcsClient implements ReplicaClient {
     );
   }
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -1,17 +1,14 @@
 // Requests to the JSON API with the credentials that Google's SDK finds. The SDK's own calls cannot be ended by a signal
 // and keep parts of uploads for retries of their own, so its file API is not used.
-import { Agent as HttpAgent, type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
 import { text } from "node:stream/consumers";
 import { Storage } from "@google-cloud/storage";
-import { abortable } from "@litewake/core/backend";
+import { abortable, type HttpAgents, httpAgents } from "@litewake/core/backend";
 import { HttpFailure, NoCredentials } from "./errors.ts";
 import type { GcsOptions } from "./options.ts";
 
 const GOOGLE = "https://storage.googleapis.com";
-/** A connection may be silent so long while a request is under way; progress of a slow upload counts as sound. */
-const SILENCE_MS = 20_000;
-const MAX_SOCKETS = 128;
 
 export interface Call {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
@@ -31,13 +28,11 @@ export interface Answer {
 export class Connection {
   readonly #endpoint: string;
   readonly #storage: Storage | undefined;
-  readonly #agents: { readonly http: HttpAgent; readonly https: HttpsAgent };
+  readonly #agents: HttpAgents = httpAgents();
 
   constructor({ endpoint, anonymous, keyFile }: GcsOptions) {
     this.#endpoint = endpoint ?? GOOGLE;
     this.#storage = anonymous ? undefined : new Storage(keyFile === undefined ? {} : { keyFilename: keyFile });
-    const options = { keepAlive: true, maxSockets: MAX_SOCKETS };
-    this.#agents = { http: new HttpAgent(options), https: new HttpsAgent(options) };
   }
 
   /** Host and port, for messages. */
@@ -62,8 +57,7 @@ export class Connection {
   }
 
   close(): void {
-    this.#agents.http.destroy();
-    this.#agents.https.destroy();
+    this.#agents.destroy();
   }
 
   async #credentials(url: string, signal: AbortSignal): Promise<OutgoingHttpHeaders> {
@@ -80,17 +74,19 @@ export class Connection {
   #exchange(url: string, { method, headers = {}, body, signal }: Call): Promise<IncomingMessage> {
     const secure = url.startsWith("https:");
     const length = body === undefined && method !== "POST" ? {} : { "content-length": body?.byteLength ?? 0 };
-    const options = { method, headers: { ...headers, ...length }, signal, timeout: SILENCE_MS };
+    const options = { method, headers: { ...headers, ...length }, signal };
     return new Promise((resolve, reject) => {
       const request = secure
         ? httpsRequest(url, { ...options, agent: this.#agents.https })
         : httpRequest(url, { ...options, agent: this.#agents.http });
       request.on("response", resolve);
       request.on("error", reject);
-      request.on("timeout", () =>
-        request.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })),
-      );
       request.end(body);
     });
   }
+}
+
+/** Reads an answer's body to its end for nothing, so that its connection can be used again; what breaks it is no matter. */
+export function discard(body: IncomingMessage): void {
+  body.on("error", () => {}).resume();
 }

@@ -1,10 +1,14 @@
 // What Google's answers mean to a replica.
 import {
+  type ErrorPlace,
+  httpMeanings,
+  type Meaning,
   networkError,
+  outOfOrder,
   plainCause,
   ReplicaError,
-  type ReplicaErrorCode,
-  type ReplicaOperation,
+  throttled,
+  vendorError,
 } from "@litewake/core/backend";
 
 /** An answer that is no success, with its body. */
@@ -30,14 +34,6 @@ export class NoCredentials extends Error {
   }
 }
 
-interface Meaning {
-  readonly code: ReplicaErrorCode;
-  readonly reason: string;
-}
-
-const throttled: Meaning = { code: "Throttled", reason: "the store asks to be called less often" };
-const outOfOrder: Meaning = { code: "Unavailable", reason: "the store is out of order for the moment" };
-
 const byReason: Readonly<Record<string, Meaning>> = {
   rateLimitExceeded: throttled,
   userRateLimitExceeded: throttled,
@@ -46,55 +42,39 @@ const byReason: Readonly<Record<string, Meaning>> = {
 };
 
 const byStatus: Readonly<Record<number, Meaning>> = {
-  401: { code: "Denied", reason: "the store does not accept these credentials" },
-  403: { code: "Denied", reason: "these credentials do not allow it" },
-  404: { code: "NotFound", reason: "no such object" },
-  408: outOfOrder,
+  ...httpMeanings,
   // A resumable upload's session that is gone.
   410: outOfOrder,
-  412: { code: "Conflict", reason: "the object is there already" },
   413: { code: "Unsupported", reason: "the object is larger than the store allows" },
   416: { code: "Unsupported", reason: "the range lies outside of the object" },
-  429: throttled,
-  500: outOfOrder,
-  501: { code: "Unsupported", reason: "the store cannot do this" },
-  502: outOfOrder,
   503: outOfOrder,
-  504: outOfOrder,
 };
 
-export interface ErrorPlace {
-  readonly operation: ReplicaOperation;
-  readonly key?: string | undefined;
-  /** Bucket and host, for the line. */
-  readonly where: string;
-}
-
 /** A failure as the replica's error; one that is already is passed on. */
-export function gcsError(error: unknown, { operation, key, where }: ErrorPlace): ReplicaError {
+export function gcsError(error: unknown, place: ErrorPlace): ReplicaError {
   if (ReplicaError.is(error)) return error;
-  if (error instanceof NoCredentials) return withoutCredentials(error, { operation, key, where });
+  const { operation, key, where } = place;
+  if (error instanceof NoCredentials) return withoutCredentials(error, place);
   if (!(error instanceof HttpFailure)) {
     const network = networkError(error, where, operation, key);
     if (network !== undefined) return network;
-    const reason = `${where}: ${error instanceof Error ? error.message : String(error)}`;
-    return new ReplicaError({ code: "Unknown", operation, key, reason, cause: plainCause(error) });
+    const said = error instanceof Error ? error.message : String(error);
+    return vendorError({ meaning: undefined, status: undefined, said, names: [], cause: plainCause(error) }, place);
   }
-  const { status, reason: word } = error;
-  const isBucket =
-    status === 404 &&
-    ((operation !== "get" && operation !== "delete") ||
-      (/bucket/i.test(error.message) && !/object/i.test(error.message)));
-  const meaning: Meaning | undefined = isBucket
-    ? { code: "NoSuchStore", reason: "no such bucket" }
+  const { status, reason: word, message: said } = error;
+  const meaning = isBucketMissing(error, place)
+    ? { code: "NoSuchStore" as const, reason: "no such bucket" }
     : ((word === undefined ? undefined : byReason[word]) ?? byStatus[status]);
-  if (meaning === undefined) {
-    const reason = `${where}: ${error.message} (${status})`;
-    return new ReplicaError({ code: "Unknown", retryable: status >= 500, operation, key, reason, cause: error });
-  }
-  const said = meaning.code === "Denied" && error.message !== "" ? `: ${error.message}` : "";
-  const reason = `${where}: ${meaning.reason}${said} (${[word, status].filter(Boolean).join(", ")})`;
-  return new ReplicaError({ code: meaning.code, operation, key, reason, cause: error });
+  // Google's own words tell which permission is missing.
+  const detailed =
+    meaning?.code === "Denied" && said !== "" ? { ...meaning, reason: `${meaning.reason}: ${said}` } : meaning;
+  return vendorError({ meaning: detailed, status, said, names: [word, status], cause: error }, place);
+}
+
+/** Google has one answer for a missing bucket and a missing object. */
+function isBucketMissing({ status, message }: HttpFailure, { operation }: ErrorPlace): boolean {
+  if (status !== 404) return false;
+  return (operation !== "get" && operation !== "delete") || (/bucket/i.test(message) && !/object/i.test(message));
 }
 
 function withoutCredentials(error: NoCredentials, { operation, key, where }: ErrorPlace): ReplicaError {

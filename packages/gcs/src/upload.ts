@@ -1,14 +1,16 @@
 // How a body becomes an object: in one request if it is small, else in a resumable session that shows nothing until its end.
 import { createHash } from "node:crypto";
 import { text } from "node:stream/consumers";
-import { gatherParts, type PutResult } from "@litewake/core/backend";
-import type { Connection } from "./connection.ts";
+import { type PutResult, uploadParted } from "@litewake/core/backend";
+import { type Answer, type Connection, discard } from "./connection.ts";
 import { HttpFailure } from "./errors.ts";
 import type { GcsOptions } from "./options.ts";
 
 /** A multiple of 256 KiB, as the sessions of the API want it. Two of them are in memory for each upload under way. */
 const CHUNK_BYTES = 8 << 20;
 const CLEAN_UP_MS = 10_000;
+/** The status of a part that was taken when more is wanted. */
+const TAKEN = 308;
 const BOUNDARY = "litewake-object";
 
 export interface Upload {
@@ -21,16 +23,12 @@ export interface Upload {
 }
 
 /** Stores the chunks. Fails with the connection's error, or with the body's; then nothing is visible. */
-export async function upload(job: Upload, chunks: AsyncIterable<Uint8Array>): Promise<PutResult> {
-  const parts = gatherParts(chunks, () => CHUNK_BYTES);
-  try {
-    const first = await parts.next();
-    if (first.done === true) return await putWhole(job, new Uint8Array(0));
-    if (first.value.byteLength < CHUNK_BYTES) return await putWhole(job, first.value);
-    return await putInSession(job, first.value, parts);
-  } finally {
-    await parts.return();
-  }
+export function upload(job: Upload, chunks: AsyncIterable<Uint8Array>): Promise<PutResult> {
+  return uploadParted(chunks, {
+    sizeOf: () => CHUNK_BYTES,
+    whole: (body) => putWhole(job, body),
+    inParts: (parts) => putInSession(job, parts),
+  });
 }
 
 async function putWhole(job: Upload, body: Uint8Array): Promise<PutResult> {
@@ -47,41 +45,49 @@ async function putWhole(job: Upload, body: Uint8Array): Promise<PutResult> {
   return resultOf(answer, body.byteLength);
 }
 
-async function putInSession(job: Upload, first: Uint8Array, rest: AsyncGenerator<Uint8Array>): Promise<PutResult> {
-  const { connection, signal } = job;
+async function putInSession(job: Upload, parts: AsyncIterable<Uint8Array>): Promise<PutResult> {
   const session = await begin(job);
   try {
     let at = 0;
-    let part = first;
-    for (;;) {
-      // One part ahead: only the last one may and must tell the object's size.
-      const next = part.byteLength < CHUNK_BYTES ? undefined : await rest.next();
-      const isLast = next === undefined || next.done === true;
-      const total = isLast ? at + part.byteLength : "*";
-      const range = `bytes ${at}-${at + part.byteLength - 1}/${total}`;
-      const call = { method: "PUT" as const, url: session, headers: { "content-range": range }, body: part, signal };
-      // 308: the part is taken, more is wanted.
-      const { status, headers, body } = await connection.send(call, [308]);
-      const said = await text(body);
-      at += part.byteLength;
-      if (isLast) {
-        if (status === 308) throw new HttpFailure(503, "the store did not take the last part");
-        return resultOf(JSON.parse(said) as Record<string, unknown>, at);
-      }
-      if (status !== 308 || headers["range"] !== `bytes=0-${at - 1}`) {
-        throw new HttpFailure(503, `the store has ${headers["range"] ?? "nothing"} of the first ${at} bytes`);
-      }
-      part = next.value;
+    // One part held back: only the last one may and must tell the object's size.
+    let held: Uint8Array | undefined;
+    for await (const part of parts) {
+      if (held !== undefined) at = await putPart(job, session, held, at);
+      held = part;
     }
+    return await putLast(job, session, held ?? new Uint8Array(0), at);
   } catch (error) {
     // Frees what the session holds; also after the caller's abort, so with a limit of its own.
     const cancel = { method: "DELETE" as const, url: session, signal: AbortSignal.timeout(CLEAN_UP_MS) };
-    await connection.send(cancel, [404, 410, 499]).then(
-      ({ body }) => body.resume(),
+    await job.connection.send(cancel, [404, 410, 499]).then(
+      ({ body }) => discard(body),
       () => {},
     );
     throw error;
   }
+}
+
+/** Sends a part that is not the last; returns where the next one begins. */
+async function putPart(job: Upload, session: string, part: Uint8Array, at: number): Promise<number> {
+  const { status, headers, body } = await sendPart(job, session, part, `bytes ${at}-${at + part.byteLength - 1}/*`);
+  await text(body);
+  const end = at + part.byteLength;
+  if (status !== TAKEN || headers["range"] !== `bytes=0-${end - 1}`) {
+    throw new HttpFailure(503, `the store has ${headers["range"] ?? "nothing"} of the first ${end} bytes`);
+  }
+  return end;
+}
+
+async function putLast(job: Upload, session: string, part: Uint8Array, at: number): Promise<PutResult> {
+  const size = at + part.byteLength;
+  const { status, body } = await sendPart(job, session, part, `bytes ${at}-${size - 1}/${size}`);
+  const said = await text(body);
+  if (status === TAKEN) throw new HttpFailure(503, "the store did not take the last part");
+  return resultOf(JSON.parse(said) as Record<string, unknown>, size);
+}
+
+function sendPart({ connection, signal }: Upload, url: string, body: Uint8Array, range: string): Promise<Answer> {
+  return connection.send({ method: "PUT", url, headers: { "content-range": range }, body, signal }, [TAKEN]);
 }
 
 async function begin(job: Upload): Promise<string> {

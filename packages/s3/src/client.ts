@@ -9,10 +9,12 @@ import {
   type Capabilities,
   checkKey,
   type GetOptions,
+  noBytes,
   type ObjectInfo,
   type PutBody,
   type PutOptions,
   type PutResult,
+  rangeHeader,
   readableBytes,
   type ReplicaClient,
   ReplicaError,
@@ -77,19 +79,19 @@ export class S3ReplicaClient implements ReplicaClient {
       await this.#call("get", key, signal, (abortSignal) =>
         this.#connection.s3.send(new HeadObjectCommand(where), { abortSignal }),
       );
-      return nothing();
+      return noBytes();
     }
-    const end = length === undefined || length === Infinity ? "" : String(offset + length - 1);
-    const range = offset === 0 && end === "" ? {} : { Range: `bytes=${offset}-${end}` };
+    const range = rangeHeader(offset, length);
+    const input = { ...where, ...(range === undefined ? {} : { Range: range }) };
     const answer = await this.#call("get", key, signal, async (abortSignal) => {
       try {
-        return await this.#connection.s3.send(new GetObjectCommand({ ...where, ...range }), { abortSignal });
+        return await this.#connection.s3.send(new GetObjectCommand(input), { abortSignal });
       } catch (error) {
         if (isPastEnd(error)) return undefined;
         throw error;
       }
     });
-    if (answer?.Body === undefined) return nothing();
+    if (answer?.Body === undefined) return noBytes();
     return readableBytes(answer.Body as Readable, {
       key,
       signal,
@@ -186,5 +188,3 @@ function customerKeyOf(encryption: Encryption | undefined): Record<string, strin
 function decodedKey(key: string, encoding: string | undefined): string {
   return encoding === "url" ? decodeURIComponent(key.replaceAll("+", " ")) : key;
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}

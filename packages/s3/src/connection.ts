@@ -1,15 +1,10 @@
 // The SDK's client as this backend needs it: no retries of its own, no hanging, sockets that end with it.
 import { createHash } from "node:crypto";
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
-import { rootCertificates } from "node:tls";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
+import { type HttpAgents, httpAgents } from "@litewake/core/backend";
 import type { S3Options } from "./options.ts";
 
 const CONNECT_MS = 10_000;
-/** A socket may be silent so long while a request is under way; progress of a slow upload counts as sound. */
-const SILENCE_MS = 20_000;
-const MAX_SOCKETS = 128;
 
 export interface Connection {
   readonly s3: S3Client;
@@ -18,27 +13,20 @@ export interface Connection {
 
 /** Opens no socket before the first call. */
 export function connect(options: S3Options): Connection {
-  const agentOptions = { keepAlive: true, maxSockets: MAX_SOCKETS, timeout: SILENCE_MS };
-  const http = new HttpAgent(agentOptions);
-  const https = new HttpsAgent({
-    ...agentOptions,
-    rejectUnauthorized: !options.skipVerify,
-    ...(options.ca === undefined ? {} : { ca: [...rootCertificates, options.ca] }),
-  });
-  const s3 = new S3Client(configuration(options, http, https));
+  const agents = httpAgents(options);
+  const s3 = new S3Client(configuration(options, agents));
   noteDate(s3);
   if (options.profile.deleteNeedsMd5) sendMd5OfDeletes(s3);
   return {
     s3,
     close: () => {
       s3.destroy();
-      http.destroy();
-      https.destroy();
+      agents.destroy();
     },
   };
 }
 
-function configuration(options: S3Options, httpAgent: HttpAgent, httpsAgent: HttpsAgent): S3ClientConfig {
+function configuration(options: S3Options, agents: HttpAgents): S3ClientConfig {
   const { profile, region, endpoint, credentials, sharedProfile } = options;
   return {
     // Core retries, by what our errors say.
@@ -50,12 +38,18 @@ function configuration(options: S3Options, httpAgent: HttpAgent, httpsAgent: Htt
     requestChecksumCalculation: profile.checksums === "always" ? "WHEN_SUPPORTED" : "WHEN_REQUIRED",
     // What is stored holds a checksum of its own, which every restore proves.
     responseChecksumValidation: "WHEN_REQUIRED",
-    requestHandler: { httpAgent, httpsAgent, connectionTimeout: CONNECT_MS, socketTimeout: SILENCE_MS },
-    region: region ?? (() => sharedRegion(sharedProfile)),
+    requestHandler: { httpAgent: agents.http, httpsAgent: agents.https, connectionTimeout: CONNECT_MS },
+    region: region ?? once(() => sharedRegion(sharedProfile)),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(credentials === undefined ? {} : { credentials: { ...credentials } }),
     ...(sharedProfile === undefined ? {} : { profile: sharedProfile }),
   };
+}
+
+/** The SDK asks for the region with each request. */
+function once<T>(find: () => Promise<T>): () => Promise<T> {
+  let found: Promise<T> | undefined;
+  return () => (found ??= find());
 }
 
 /** The region of the shared AWS configuration, where Amazon's own tools look too. */

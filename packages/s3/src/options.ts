@@ -142,31 +142,32 @@ function endpointOf(given: string | undefined): string | undefined {
 }
 
 function credentialsOf(settings: Settings, env: Env): S3Credentials | undefined {
-  const pairs = [
-    [
-      "access-key-id and secret-access-key",
-      settings.text("access-key-id"),
-      settings.text("secret-access-key"),
-      settings.text("session-token"),
-    ],
-    [
-      "LITESTREAM_ACCESS_KEY_ID and LITESTREAM_SECRET_ACCESS_KEY",
-      filled(env["LITESTREAM_ACCESS_KEY_ID"]),
-      filled(env["LITESTREAM_SECRET_ACCESS_KEY"]),
-      undefined,
-    ],
-  ] as const;
-  for (const [names, id, secret, token] of pairs) {
-    if (id === undefined && secret === undefined) continue;
-    if (id === undefined || secret === undefined)
-      throw invalidConfig(`${names} belong together: one of them is missing`);
-    return { accessKeyId: id, secretAccessKey: secret, ...(token === undefined ? {} : { sessionToken: token }) };
-  }
-  const [id, secret, token] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].map((name) =>
-    filled(env[name]),
-  );
+  const given = pair("access-key-id and secret-access-key", {
+    id: settings.text("access-key-id"),
+    secret: settings.text("secret-access-key"),
+    token: settings.text("session-token"),
+  });
   // A named profile goes before the environment, as everywhere with AWS.
-  if (id === undefined || secret === undefined || settings.text("profile") !== undefined) return undefined;
+  if (given !== undefined || settings.text("profile") !== undefined) return given;
+  // Litestream's names stand in for Amazon's where those are not set (formats.md A8).
+  const id = filled(env["AWS_ACCESS_KEY_ID"]) ?? filled(env["LITESTREAM_ACCESS_KEY_ID"]);
+  const secret = filled(env["AWS_SECRET_ACCESS_KEY"]) ?? filled(env["LITESTREAM_SECRET_ACCESS_KEY"]);
+  return pair("the access key's id and its secret in the environment", {
+    id,
+    secret,
+    token: filled(env["AWS_SESSION_TOKEN"]),
+  });
+}
+
+interface Pair {
+  readonly id: string | undefined;
+  readonly secret: string | undefined;
+  readonly token: string | undefined;
+}
+
+function pair(names: string, { id, secret, token }: Pair): S3Credentials | undefined {
+  if (id === undefined && secret === undefined) return undefined;
+  if (id === undefined || secret === undefined) throw invalidConfig(`${names} belong together: one of them is missing`);
   return { accessKeyId: id, secretAccessKey: secret, ...(token === undefined ? {} : { sessionToken: token }) };
 }
 

@@ -162,21 +162,18 @@ describe("credentials", () => {
   const litestream = { LITESTREAM_ACCESS_KEY_ID: "L", LITESTREAM_SECRET_ACCESS_KEY: "l" };
   const settings = { bucket: "b" };
 
-  it("come from the settings, then Litestream's variables, then Amazon's, then the SDK's chain", () => {
+  it("come from the settings, then Amazon's variables, then Litestream's, then the SDK's chain", () => {
     const own = { ...settings, "access-key-id": "S", "secret-access-key": "s" };
     expect(options({ settings: own, env: { ...aws, ...litestream } }).credentials).toEqual({
       accessKeyId: "S",
       secretAccessKey: "s",
     });
     expect(options({ settings, env: { ...aws, ...litestream } }).credentials).toEqual({
-      accessKeyId: "L",
-      secretAccessKey: "l",
-    });
-    expect(options({ settings, env: aws }).credentials).toEqual({
       accessKeyId: "A",
       secretAccessKey: "a",
       sessionToken: "t",
     });
+    expect(options({ settings, env: litestream }).credentials).toEqual({ accessKeyId: "L", secretAccessKey: "l" });
     expect(options({ settings }).credentials).toBeUndefined();
   });
 

@@ -7,6 +7,7 @@ import {
   canBegin,
   type Capabilities,
   checkKey,
+  eachInParallel,
   type GetOptions,
   type ObjectInfo,
   type PutBody,
@@ -100,24 +101,23 @@ export class SftpClient implements ReplicaClient {
   }
 
   async delete(keys: readonly string[], { signal }: CallOptions = {}): Promise<void> {
-    const queue = new Map(keys.map((key) => [this.#pathOf(key, "delete"), key])).entries();
+    const files = new Map(keys.map((key) => [this.#pathOf(key, "delete"), key]));
     throwIfAborted(signal, "delete");
     const folders = new Set<string>();
-    const worker = async (): Promise<void> => {
-      for (const [file, key] of queue) {
-        await this.#call("delete", key, signal, async (own) => {
+    try {
+      await eachInParallel(files, DELETES_AT_ONCE, ([file, key]) =>
+        this.#call("delete", key, signal, async (own) => {
           if (await remove(await this.#session.channel(own), file)) folders.add(path.posix.dirname(file));
+        }),
+      );
+    } finally {
+      if (folders.size > 0) {
+        await this.#call("delete", undefined, signal, async (own) => {
+          const channel = await this.#session.channel(own);
+          for (const folder of folders) await prune(channel, folder, this.#root);
         });
       }
-    };
-    const workers = await Promise.allSettled(Array.from({ length: Math.min(DELETES_AT_ONCE, keys.length) }, worker));
-    if (folders.size > 0) {
-      await this.#call("delete", undefined, signal, async (own) => {
-        const channel = await this.#session.channel(own);
-        for (const folder of folders) await prune(channel, folder, this.#root);
-      });
     }
-    for (const done of workers) if (done.status === "rejected") throw done.reason;
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 // What SSH's and SFTP's errors mean to a replica.
-import { networkError, plainCause, ReplicaError, type ReplicaOperation } from "@litewake/core/backend";
+import { type ErrorPlace, networkError, plainCause, ReplicaError } from "@litewake/core/backend";
 
 /** Status codes of SFTP version 3 (draft-ietf-secsh-filexfer-02, section 7). */
 export const STATUS = { EOF: 1, NO_SUCH_FILE: 2, PERMISSION_DENIED: 3, FAILURE: 4, OP_UNSUPPORTED: 8 } as const;
@@ -7,13 +7,6 @@ export const STATUS = { EOF: 1, NO_SUCH_FILE: 2, PERMISSION_DENIED: 3, FAILURE: 
 /** The status code of a failed request, if it is one. */
 export function statusOf(error: unknown): number | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "number" ? error.code : undefined;
-}
-
-export interface ErrorPlace {
-  readonly operation: ReplicaOperation;
-  readonly key?: string | undefined;
-  /** User, host and port, for the line. */
-  readonly where: string;
 }
 
 /** A failure as the replica's error; one that is already is passed on. */

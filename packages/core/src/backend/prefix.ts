@@ -12,22 +12,33 @@ import type {
 } from "./client.ts";
 import { checkKey } from "./key.ts";
 
+export interface PrefixedOptions {
+  /** Closing the sub-root closes the client. Default false: the store may have other sub-roots. */
+  readonly ownsClient?: boolean;
+}
+
 /**
  * The client's objects below `folder` (`shard_1`, without a slash at the end), under keys relative to it. Errors name the
- * whole key. Closing it does nothing: the store belongs to whoever opened the client, and may have other sub-roots.
+ * whole key. Closing it does nothing, unless it owns the client: the store belongs to whoever opened it.
  */
-export function prefixed(client: ReplicaClient, folder: string): ReplicaClient {
+export function prefixed(
+  client: ReplicaClient,
+  folder: string,
+  { ownsClient = false }: PrefixedOptions = {},
+): ReplicaClient {
   checkKey(folder, "open");
-  return new PrefixedClient(client, `${folder}/`);
+  return new PrefixedClient(client, `${folder}/`, ownsClient);
 }
 
 class PrefixedClient implements ReplicaClient {
   readonly #inner: ReplicaClient;
   readonly #prefix: string;
+  readonly #ownsInner: boolean;
 
-  constructor(inner: ReplicaClient, prefix: string) {
+  constructor(inner: ReplicaClient, prefix: string, ownsInner: boolean) {
     this.#inner = inner;
     this.#prefix = prefix;
+    this.#ownsInner = ownsInner;
   }
 
   get type(): string {
@@ -63,7 +74,9 @@ class PrefixedClient implements ReplicaClient {
     );
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    if (this.#ownsInner) await this.#inner.close();
+  }
 
   // Checked before it is joined: `..` would lead out of the sub-root.
   #under(key: string, operation: "get" | "put" | "delete"): string {

@@ -1,4 +1,4 @@
-// Byte streams that own something which must be let go however the reader leaves.
+// Byte streams: those that own something which must be let go however the reader leaves, the empty one, and ranges.
 import type { ByteStream } from "./client.ts";
 
 /**
@@ -7,6 +7,15 @@ import type { ByteStream } from "./client.ts";
  */
 export function releasing(chunks: AsyncIterator<Uint8Array>, release: () => void | Promise<void>): ByteStream {
   return new ReleasingStream(chunks, release);
+}
+
+/** The stream of an object, or of a range, without bytes. */
+export async function* noBytes(): AsyncGenerator<Uint8Array> {}
+
+/** The value of HTTP's Range header (RFC 9110 section 14.2); undefined for the whole object. `length` is above 0. */
+export function rangeHeader(offset: number, length: number | undefined): string | undefined {
+  if (length !== undefined && length !== Infinity) return `bytes=${offset}-${offset + length - 1}`;
+  return offset === 0 ? undefined : `bytes=${offset}-`;
 }
 
 class ReleasingStream implements AsyncIterableIterator<Uint8Array> {

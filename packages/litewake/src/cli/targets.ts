@@ -84,22 +84,13 @@ export function replicaOfUrl(url: string): ReplicaConfig {
 }
 
 export async function openConfigured(replica: ReplicaConfig, config?: Config): Promise<ReplicaClient> {
-  return openReplica(replica, environment(process.env), loadingOf(config));
+  return openReplica(replica, process.env, loadingOf(config));
 }
 
 /** Where packages are looked for, and which are named. */
 export function loadingOf(config: Config | undefined): BackendLoading {
   const folders = [config?.folder, process.cwd()].filter((folder) => folder !== undefined);
   return { packages: config?.backends ?? {}, from: folders };
-}
-
-/** Litestream's names of the S3 keys stand in for Amazon's where those are not set. */
-function environment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return {
-    ...env,
-    AWS_ACCESS_KEY_ID: env["AWS_ACCESS_KEY_ID"] ?? env["LITESTREAM_ACCESS_KEY_ID"],
-    AWS_SECRET_ACCESS_KEY: env["AWS_SECRET_ACCESS_KEY"] ?? env["LITESTREAM_SECRET_ACCESS_KEY"],
-  };
 }
 
 /** What the one argument of a listing or restore means. */

@@ -2,12 +2,11 @@
 import fs from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { isAtLeast, MINIMUM_SQLITE } from "@litewake/core";
 import { formatBytes } from "../cli/table.ts";
 import { lineOf } from "../cli/exit-code.ts";
 import { type Finding, Findings } from "./finding.ts";
 
-/** The first version without the WAL-reset bug, which can corrupt a database that others checkpoint meanwhile. */
-const SAFE_SQLITE = 3_051_003;
 const HEADER_BYTES = 100;
 const BIG_WAL_BYTES = 256 << 20;
 
@@ -61,12 +60,13 @@ function examineHeader(header: Buffer, findings: Findings): void {
     );
   const version = header.readUInt32BE(96);
   const shown = `${Math.floor(version / 1e6)}.${Math.floor(version / 1000) % 1000}.${version % 1000}`;
-  if (version >= SAFE_SQLITE) findings.add("ok", "application-sqlite", `it was last written by SQLite ${shown}`);
+  if (isAtLeast(shown, MINIMUM_SQLITE))
+    findings.add("ok", "application-sqlite", `it was last written by SQLite ${shown}`);
   else
     findings.add(
       "warn",
       "application-sqlite",
-      `it was last written by SQLite ${shown}; below 3.51.3 a write beside a checkpoint can corrupt it (the WAL-reset bug): update the application's SQLite`,
+      `it was last written by SQLite ${shown}; below ${MINIMUM_SQLITE} a write beside a checkpoint can corrupt it (the WAL-reset bug): update the application's SQLite`,
     );
 }
 
