@@ -15,6 +15,12 @@ export {
   type ReplicationOptions,
   type SyncedDatabase,
 } from "./shipping/replication.ts";
+export { Fleet, type FleetOptions, type TakenPoint } from "./fleet/fleet.ts";
+export { fnv1a32, fnv1a64, type HashBits, shardOf } from "./fleet/hash.ts";
+export { type Manifest, readManifest, type Sharding } from "./fleet/manifest.ts";
+export { type FleetMember, notedMembers } from "./fleet/members.ts";
+export { findPoint, type ListedPoint, listPoints, type PointTarget, type RestorePoint } from "./fleet/points.ts";
+export { type FleetRestoreRequest, type FleetRestoreResult, restoreFleet } from "./fleet/restore-fleet.ts";
 export { noteRestored } from "./shipping/restored-state.ts";
 export type { IntegrityCheck } from "./restore/check.ts";
 export type { RestorePlan } from "./restore/plan.ts";
@@ -28,4 +34,4 @@ export {
   type RestoreRequest,
   type RestoreResult,
 } from "./restore/restore.ts";
-export type { RestoreTarget } from "./restore/target.ts";
+export type { ExactPlace, RestoreTarget } from "./restore/target.ts";

@@ -1,9 +1,8 @@
 // Lets the WAL begin anew: the ladder from a rotation that nobody feels to one that takes the write lock for a moment.
 import type { Follower } from "./follower.ts";
-import { isBusy } from "./sqlite.ts";
+import { blockFor, tryLockWriters, unlockWriters } from "./write-lock.ts";
 
 const SPIN_PAUSE_MS = 0.1;
-const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * Moves the mark to the end, writes back, and swaps the mark for mark 0. Takes no lock and writes nothing; needs a pause
@@ -51,7 +50,7 @@ export function rotateSealed(follower: Follower): boolean {
     step("seal:passive");
     return !result.busy && result.log === result.checkpointed && follower.enterBridge();
   } finally {
-    database.sealer.exec("rollback");
+    unlockWriters(database.sealer);
     step("seal:released");
   }
 }
@@ -60,13 +59,8 @@ function lockWriters(follower: Follower): boolean {
   const { sealer } = follower.database;
   const until = performance.now() + follower.tuning.sealSpinMs;
   for (;;) {
-    try {
-      sealer.exec("begin immediate");
-      return true;
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-      if (performance.now() > until) return false;
-      Atomics.wait(pause, 0, 0, SPIN_PAUSE_MS);
-    }
+    if (tryLockWriters(sealer)) return true;
+    if (performance.now() > until) return false;
+    blockFor(SPIN_PAUSE_MS);
   }
 }

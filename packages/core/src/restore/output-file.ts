@@ -162,7 +162,8 @@ async function exists(file: string): Promise<boolean> {
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes a rename in the folder survive a power loss, where the file system can. */
+export async function syncFolder(folder: string): Promise<void> {
   let handle: FileHandle;
   try {
     handle = await open(folder, "r");

@@ -2,7 +2,7 @@
 // fetched. Pure.
 import type { Catalog, GenerationRecord, SnapshotRecord } from "../replica/catalog.ts";
 import { snapshotKey } from "../replica/layout.ts";
-import type { Generation } from "../replica/position.ts";
+import { comparePlaces, type Generation } from "../replica/position.ts";
 import { type ProvablePoint, RestoreRefusal } from "./refusal.ts";
 import { chooseGeneration, chooseSnapshot, type RestoreTarget } from "./target.ts";
 
@@ -92,15 +92,21 @@ function walk(record: GenerationRecord, snapshot: SnapshotRecord, target: Restor
   const first = segments.firstFrom(snapshot.index);
   const untilMs = target.timestamp?.getTime() ?? Number.POSITIVE_INFINITY;
   const untilIndex = target.index ?? Number.POSITIVE_INFINITY;
+  const { place } = target;
   let index = snapshot.index;
   let offset = -1;
   let at = first;
   for (; at < segments.length; at++) {
     const here = { index: segments.indexAt(at), offset: segments.offsetAt(at) };
     if (segments.modifiedMsAt(at) > untilMs || here.index > untilIndex) break;
+    if (place !== undefined && comparePlaces(here, place) >= 0) break;
     const hole = holeBefore(here, index, offset);
     if (hole !== undefined) return { first, end: at, hole };
     ({ index, offset } = here);
+  }
+  // A place past offset 0 lies in its index; what is there of it is proved once it is read.
+  if (place !== undefined && place.offset > 0 && (index < place.index || at === first)) {
+    return { first, end: at, hole: { what: "missing WAL index", index: place.index, offset: 0 } };
   }
   // Something lies beyond the index asked for, so that index, and the snapshot's own, must have been there.
   if (target.index !== undefined && at < segments.length && (index < target.index || at === first)) {

@@ -2,12 +2,13 @@
 import { ReplicaError } from "../backend/error.ts";
 import { LitewakeError } from "../errors.ts";
 import { type Logger, silent } from "../logger.ts";
-import type { Position } from "../replica/position.ts";
+import { comparePlaces, formatPosition, type Position } from "../replica/position.ts";
 import { checkIntegrity, type IntegrityCheck } from "./check.ts";
 import { materialize } from "./materialize.ts";
 import { checkOutput, OutputFile, outputError } from "./output-file.ts";
 import type { RestorePlan } from "./plan.ts";
 import { ProgressMeter, type RestoreProgress } from "./progress.ts";
+import { RestoreRefusal } from "./refusal.ts";
 import {
   allFailed,
   type Candidate,
@@ -98,6 +99,7 @@ async function restoreFrom(candidate: Candidate, request: RestoreRequest): Promi
     progress.enter("fetch");
     const parallelism = Math.max(1, request.parallelism ?? 8);
     const made = await materialize({ client: source.client, plan, output, parallelism, progress, signal });
+    requireReached(request.target, made.position);
     if (made.openFrames > 0) {
       logger("warn", "the last transaction in the replica has no commit and was left out", { frames: made.openFrames });
     }
@@ -123,6 +125,13 @@ async function restoreFrom(candidate: Candidate, request: RestoreRequest): Promi
   } catch (error) {
     throw outputError(error, request.output);
   }
+}
+
+/** An exact place is reached exactly, or something between the snapshot and it is gone. */
+function requireReached({ place }: RestoreTarget = {}, reached: Position): void {
+  if (place === undefined || comparePlaces(place, reached) === 0) return;
+  const { generation, index, offset } = place;
+  throw new RestoreRefusal("damaged", `the WAL ends at ${formatPosition(reached)}, not at the place asked for`, { generation, index, offset });
 }
 
 // Bytes cannot show that the tail of an index is missing where the next one does not say so: then SQLite looks closely.

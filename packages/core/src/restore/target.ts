@@ -2,8 +2,14 @@
 // clear errors outside the window, and never a generation that has no snapshot.
 import { LitewakeError } from "../errors.ts";
 import type { Catalog, GenerationRecord, SnapshotRecord } from "../replica/catalog.ts";
-import type { Generation } from "../replica/position.ts";
+import type { Generation, Position } from "../replica/position.ts";
 import { formatIndex, RestoreRefusal } from "./refusal.ts";
+
+/** A place that a segment ends at, as a restore point names it. */
+export interface ExactPlace extends Position {
+  /** Index of the snapshot to begin with: one that is not newer than the place. */
+  readonly snapshot: number;
+}
 
 /** What to restore. Nothing set: the newest state. */
 export interface RestoreTarget {
@@ -12,10 +18,15 @@ export interface RestoreTarget {
   readonly index?: number | undefined;
   /** The state that the replica had at this moment of the store's clock. */
   readonly timestamp?: Date | undefined;
+  /** Exactly this state. Not together with anything else. */
+  readonly place?: ExactPlace | undefined;
 }
 
 /** Refuses a target that contradicts itself. Kind `usage`. */
 export function checkTarget(target: RestoreTarget): void {
+  if (target.place !== undefined && (target.index ?? target.timestamp ?? target.generation) !== undefined) {
+    throw new LitewakeError("usage", "an exact place says everything already", { next: "leave generation, index and timestamp out" });
+  }
   if (target.index !== undefined && target.timestamp !== undefined) {
     throw new LitewakeError("usage", "an index and a timestamp cannot be restored to at the same time", {
       next: "give one of -index and -timestamp",
@@ -32,10 +43,9 @@ export function checkTarget(target: RestoreTarget): void {
  */
 export function chooseGeneration(catalog: Catalog, target: RestoreTarget): GenerationRecord {
   checkTarget(target);
-  const named = catalog.generations.filter(
-    (record) => target.generation === undefined || record.generation === target.generation,
-  );
-  if (named.length === 0) throw nothingThere(catalog, target);
+  const generation = target.place?.generation ?? target.generation;
+  const named = catalog.generations.filter((record) => generation === undefined || record.generation === generation);
+  if (named.length === 0) throw nothingThere(catalog, generation);
   const restorable = named.filter((record) => record.snapshots.length > 0);
   const [headless] = named;
   if (restorable.length === 0 && headless !== undefined) {
@@ -59,7 +69,8 @@ export function chooseGeneration(catalog: Catalog, target: RestoreTarget): Gener
  * at or below it. Of equal dates (S3 has whole seconds) the lowest index, which is right for all of them.
  */
 export function chooseSnapshot(record: GenerationRecord, target: RestoreTarget): SnapshotRecord {
-  const { index, timestamp } = target;
+  const { index, timestamp, place } = target;
+  if (place !== undefined) return snapshotOf(record, place);
   if (index !== undefined) {
     checkIndex(record, index);
     const below = record.snapshots.findLast((snapshot) => snapshot.index <= index);
@@ -73,6 +84,12 @@ export function chooseSnapshot(record: GenerationRecord, target: RestoreTarget):
   // `covers` and `checkIndex` have seen to it that there is one.
   if (newest === undefined) throw new LitewakeError("internal", `no snapshot of ${record.generation} fits`);
   return newest;
+}
+
+function snapshotOf(record: GenerationRecord, { snapshot: index }: ExactPlace): SnapshotRecord {
+  const found = record.snapshots.find((snapshot) => snapshot.index === index);
+  if (found !== undefined) return found;
+  throw new RestoreRefusal("damaged", "the snapshot that the point begins with is gone", { generation: record.generation, index });
 }
 
 function oldestSnapshotMs(record: GenerationRecord): number {
@@ -95,16 +112,16 @@ function checkIndex(record: GenerationRecord, index: number): void {
   );
 }
 
-function nothingThere(catalog: Catalog, target: RestoreTarget): LitewakeError {
+function nothingThere(catalog: Catalog, generation: Generation | undefined): LitewakeError {
   if (catalog.ltx) {
     return new LitewakeError("usage", "the replica holds Litestream 0.5 LTX files, which Litewake does not read", {
       next: "restore it with litestream 0.5",
     });
   }
-  if (target.generation === undefined || catalog.generations.length === 0) {
+  if (generation === undefined || catalog.generations.length === 0) {
     return new LitewakeError("no-backup", "the replica holds no backup");
   }
-  return new LitewakeError("no-backup", `the replica holds no generation ${target.generation}`, {
+  return new LitewakeError("no-backup", `the replica holds no generation ${generation}`, {
     next: `it holds ${catalog.generations.map((record) => record.generation).join(", ")}`,
   });
 }

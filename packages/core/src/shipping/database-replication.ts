@@ -13,6 +13,8 @@ import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
 import { DatabaseSession } from "./database-session.ts";
 import { refuseMissing } from "./resume.ts";
+import type { Lockable } from "./barrier.ts";
+import type { CutPosition } from "./shipper.ts";
 import { ReplicaShipping, type ReplicaStatus, type ReplicaTarget } from "./replica-shipping.ts";
 
 /** A database to follow. Sizes in bytes. */
@@ -34,6 +36,15 @@ export interface DatabaseStatus {
   readonly replicas: readonly ReplicaStatus[];
 }
 
+/** A place of a database's log at which a restore can stop, in each of its replicas. */
+export interface DatabaseCut {
+  readonly path: string;
+  /** In the order of the configuration. */
+  readonly positions: readonly CutPosition[];
+  /** Resolves when every replica has acknowledged it; rejects when one never will. */
+  durable(signal: AbortSignal): Promise<void>;
+}
+
 const DEFAULT_MAX_WAL_BYTES = 1 << 30;
 /** A bridge is looked at each millisecond at first: a rotation's bridge lasts until the next commit. */
 const BRIDGE_FAST_MS = 1;
@@ -50,7 +61,7 @@ const RESYNC_MS = 20;
 const HISTORY_LOOK_MS = 30_000;
 const STOP_SHIPPING_MS = 5000;
 
-export class DatabaseReplicator {
+export class DatabaseReplicator implements Lockable {
   readonly #options: DatabaseReplication;
   readonly #tuning: FollowerTuning;
   readonly #logger: Logger;
@@ -115,7 +126,14 @@ export class DatabaseReplicator {
    * rejects with one clear line when it cannot be followed.
    */
   async start(): Promise<void> {
-    const first = this.#open();
+    let first: DatabaseSession | undefined;
+    try {
+      first = this.#open();
+    } catch (error) {
+      this.#failure = error;
+      this.#logger("error", "the database cannot be followed", { error: String(error) });
+      throw error;
+    }
     if (first === undefined && this.#waitingFor !== "locked") await this.#expectNoHistory();
     this.#finished = this.#run(first).catch((error: unknown) => {
       this.#failure = error;
@@ -371,6 +389,46 @@ export class DatabaseReplicator {
         await new Promise<void>((resolve) => setTimeout(resolve, RESYNC_MS));
       }
     }
+  }
+
+  /** Whether there is a database that is being followed. */
+  get isFollowing(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** The log's end as it was last seen, as text to be compared; changes with every commit. */
+  get seenPlace(): string {
+    const place = this.#session?.log.current.place;
+    return place === undefined ? "" : `${place.epoch}:${place.offset}`;
+  }
+
+  tryLock(): boolean {
+    return this.#session?.tryLock() ?? false;
+  }
+
+  unlock(): void {
+    this.#session?.unlock();
+  }
+
+  /** To be called while the writers are held. Undefined: a replica is not far enough to be restored to this place. */
+  cut(): DatabaseCut | undefined {
+    const session = this.#session;
+    if (session === undefined || this.#failure !== undefined) return undefined;
+    session.follower.observe();
+    const { place } = session.log.current;
+    const shippings = this.#shippings;
+    const positions = shippings.map(({ shipper }) => shipper.cutAt(place)).filter((position) => position !== undefined);
+    if (positions.length < shippings.length) return undefined;
+    const durable = async (): Promise<void> => {
+      const reached = await Promise.all(shippings.map((shipping) => shipping.shipped(place)));
+      const lost = reached.findIndex(({ generation }, n) => generation !== positions[n]?.generation);
+      if (lost >= 0) throw new LitewakeError("refused", `${this.path}: a new generation began meanwhile`, { next: "try again" });
+    };
+    return {
+      path: this.path,
+      positions,
+      durable: (signal) => Promise.race([durable(), aborted(signal, () => this.#lateLine())]),
+    };
   }
 
   #lateLine(): string {

@@ -8,6 +8,7 @@ import { identityOf, type LiveDatabase, sameIdentity } from "../database/live-da
 import type { LocalStateFile, NotedPosition } from "../database/local-state.ts";
 import { letWaitingCheckpointPass, rotateOptimistically, rotateSealed } from "../database/rotation.ts";
 import { Spool } from "../database/spool.ts";
+import { tryLockWriters, unlockWriters } from "../database/write-lock.ts";
 import type { Logger } from "../logger.ts";
 import { framesBefore } from "../wal/frame.ts";
 import type { Continuity, LocalEvidence } from "./continuity.ts";
@@ -74,6 +75,15 @@ export class DatabaseSession implements ShipperHost {
 
   step(step: FollowerStep): void {
     this.#options.tuning.onStep?.(step);
+  }
+
+  /** Keeps every writer out until `unlock`; false: somebody is writing. */
+  tryLock(): boolean {
+    return tryLockWriters(this.database.sealer);
+  }
+
+  unlock(): void {
+    unlockWriters(this.database.sealer);
   }
 
   requestRotation(): void {

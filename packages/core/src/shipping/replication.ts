@@ -2,7 +2,8 @@
 import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
-import { type DatabaseReplication, DatabaseReplicator, type DatabaseStatus } from "./database-replication.ts";
+import { holdAll } from "./barrier.ts";
+import { type DatabaseCut, type DatabaseReplication, DatabaseReplicator, type DatabaseStatus } from "./database-replication.ts";
 
 export type { DatabaseReplication, DatabaseStatus } from "./database-replication.ts";
 export type { ReplicaState, ReplicaStatus, ReplicaTarget } from "./replica-shipping.ts";
@@ -12,6 +13,15 @@ export interface ReplicationOptions {
   readonly logger: Logger;
   /** Allow a new generation although the local database is empty or older than what was shipped. */
   readonly newHistory?: boolean | undefined;
+  /** A database that cannot be followed is told of, and the others go on; one that is refused still stops the start. */
+  readonly tolerant?: boolean | undefined;
+}
+
+/** One moment over all databases. */
+export interface ConsistentCut {
+  readonly databases: readonly DatabaseCut[];
+  /** How long writers may have been held. Milliseconds. */
+  readonly heldMs: number;
 }
 
 /** A place that a replica has acknowledged. */
@@ -22,12 +32,15 @@ export interface SyncedDatabase {
 }
 
 const STOP_DEADLINE_MS = 30_000;
+/** All write locks must be had within so long, or none is kept. */
+const BARRIER_MS = 50;
 
 /** Databases being followed and shipped. Ends by `stop`, which ships what is left. */
 export class Replication implements AsyncDisposable {
   /** Resolves when nothing is left that can be shipped. One failed replica among several does not stop the others. */
   readonly givenUp: Promise<void>;
-  readonly #databases: readonly DatabaseReplicator[];
+  readonly #context: ConstructorParameters<typeof DatabaseReplicator>[1];
+  #databases: readonly DatabaseReplicator[];
 
   private constructor(options: ReplicationOptions) {
     let giveUp: () => void = () => {};
@@ -35,9 +48,10 @@ export class Replication implements AsyncDisposable {
       giveUp = resolve;
     });
     const onChange = () => {
-      if (this.#databases.every((database) => database.isGivenUp)) giveUp();
+      if (this.#databases.length > 0 && this.#databases.every((database) => database.isGivenUp)) giveUp();
     };
     const context = { logger: options.logger, newHistory: options.newHistory ?? false, onChange };
+    this.#context = context;
     this.#databases = options.databases.map((database) => new DatabaseReplicator(database, context));
   }
 
@@ -48,10 +62,48 @@ export class Replication implements AsyncDisposable {
   static async start(options: ReplicationOptions): Promise<Replication> {
     const replication = new Replication(options);
     const results = await Promise.allSettled(replication.#databases.map((database) => database.start()));
-    const failure = results.find((result) => result.status === "rejected")?.reason ?? replication.failure;
+    const failures = [...results.flatMap((result): unknown[] => (result.status === "rejected" ? [result.reason] : [])), replication.failure];
+    const failure = failures.find((error) => error !== undefined && !(options.tolerant === true && isOfOneDatabase(error)));
     if (failure === undefined) return replication;
     await replication.stop({ signal: AbortSignal.abort() }).catch(() => {});
     throw failure;
+  }
+
+  /** Follows one more database from now on. Rejects, and does not follow it, when it is refused. */
+  async add(database: DatabaseReplication): Promise<void> {
+    const replicator = new DatabaseReplicator(database, this.#context);
+    this.#databases = [...this.#databases, replicator];
+    try {
+      await replicator.start();
+    } catch (error) {
+      this.#databases = this.#databases.filter((other) => other !== replicator);
+      throw error;
+    }
+  }
+
+  /** Ships what is left of a database and lets it go. No such database is no error. */
+  async remove(path: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const gone = this.#databases.find((database) => database.path === path);
+    if (gone === undefined) return;
+    this.#databases = this.#databases.filter((database) => database !== gone);
+    await gone.stop(options.signal ?? AbortSignal.timeout(STOP_DEADLINE_MS));
+  }
+
+  /**
+   * One moment over all databases that are there: every write lock is held while the places are read. Undefined: the locks
+   * were not had in time, or a replica cannot be restored to this place yet.
+   */
+  cut(): ConsistentCut | undefined {
+    const databases = this.#databases.filter((database) => database.isFollowing);
+    const barrier = holdAll(databases, BARRIER_MS, () => databases.map((database) => database.cut()));
+    if (barrier === undefined) return undefined;
+    const cuts = barrier.value.filter((cut) => cut !== undefined);
+    return cuts.length < databases.length ? undefined : { databases: cuts, heldMs: barrier.heldMs };
+  }
+
+  /** Changes with every commit that was seen in any database. */
+  get seenPlaces(): string {
+    return this.#databases.map((database) => `${database.path} ${database.seenPlace}`).join("\n");
   }
 
   get status(): readonly DatabaseStatus[] {
@@ -90,4 +142,9 @@ export class Replication implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
+}
+
+/** Whether the others can go on: the file of one database is no database, or may not be read. */
+function isOfOneDatabase(error: unknown): boolean {
+  return error instanceof LitewakeError && error.kind === "database";
 }

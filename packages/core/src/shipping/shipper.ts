@@ -1,6 +1,7 @@
 // Ships one database's log to one replica: in order, each object acknowledged before the next.
 import type { ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
+import type { ConcurrencyLimit } from "../backend/limit.ts";
 import { comparePlace, type Epoch, type LogPlace } from "../database/epoch.ts";
 import { ContinuityLost } from "../database/follower.ts";
 import { FreezeBroken, frozenBytes } from "../database/frozen-copy.ts";
@@ -26,12 +27,20 @@ export interface ShipperTarget {
   readonly client: ReplicaClient;
   /** Bytes of WAL that one index may hold before the next one must begin. */
   readonly maxIndexBytes?: number | undefined;
+  /** Snapshots that this process takes at the same time. Default: no limit. */
+  readonly snapshots?: ConcurrencyLimit | undefined;
 }
 
 /** Where a replica stands in the live log. */
 interface Cursor extends LogPlace {
   /** The chain after the last byte acknowledged; `undefined` at the start of an index. */
   readonly chain: ChainState | undefined;
+}
+
+/** A place of the replica that a restore reaches exactly, and the snapshot to begin it with. */
+export interface CutPosition extends Position {
+  /** Index of the newest snapshot that is not newer than this place. */
+  readonly snapshot: number;
 }
 
 /** How a generation's indexes lie over the log's epochs. */
@@ -53,6 +62,8 @@ export class Shipper implements LogReader {
   #previous: PreviousEnd | undefined;
   /** End of the segment whose put has begun: a repetition must hold the same bytes. */
   #frozenEnd: number | undefined;
+  /** Places at which a segment must end, oldest first. */
+  #cuts: LogPlace[] = [];
   #released = false;
   #newestSnapshot: { index: number; at: Date } | undefined;
   #forced: string | undefined;
@@ -132,6 +143,34 @@ export class Shipper implements LogReader {
     return this.#released;
   }
 
+  /**
+   * Sees to it that a segment ends exactly at `place`, which must be the log's end at this moment, so that a restore can stop
+   * there. Undefined: the replica has no snapshot yet from which that place could be reached.
+   */
+  cutAt(place: LogPlace): CutPosition | undefined {
+    const course = this.#course;
+    const snapshot = this.#newestSnapshot?.index;
+    if (course === undefined || snapshot === undefined || this.#cursor === undefined || this.#released) return undefined;
+    if (comparePlace(place, this.#covered) < 0) return undefined;
+    const at = { generation: course.generation, snapshot };
+    // The snapshot alone is the state. If the WAL is restarted now, this index will begin with the next one.
+    if (this.#cursor.offset === 0 && comparePlace(place, this.#covered) === 0) return { ...at, index: snapshot, offset: 0 };
+    this.#cuts.push(place);
+    const index = this.#indexOf(place.epoch);
+    if (place.offset > 0) return { ...at, index, offset: place.offset };
+    // The end of the index before says the same, and can be proved.
+    const end = this.#host.log.epoch(place.epoch - 1)?.end ?? this.#previous?.end;
+    return end === undefined || snapshot >= index ? { ...at, index, offset: 0 } : { ...at, index: index - 1, offset: end };
+  }
+
+  /** Where the next segment has to end at the latest. */
+  #limitFrom(cursor: LogPlace, epoch: Epoch): number {
+    this.#cuts = this.#cuts.filter((cut) => comparePlace(cut, cursor) > 0);
+    const covered = this.#covered.epoch === epoch.number ? this.#covered.offset : 0;
+    const cut = this.#cuts.find(({ epoch: number, offset }) => number === epoch.number && offset >= covered);
+    return Math.min(epoch.end, cut?.offset ?? epoch.end);
+  }
+
   /** Finds out where the replica stands, and begins a new generation where nothing proves that the log continues it. */
   async begin(signal: AbortSignal): Promise<void> {
     if (this.#forced !== undefined) return this.#beginGeneration(this.#forced, signal);
@@ -170,6 +209,7 @@ export class Shipper implements LogReader {
     this.#course = { generation, epoch: place.epoch, index: 0 };
     this.#cursor = { epoch: place.epoch, offset: 0, chain: undefined };
     this.#covered = place;
+    this.#cuts = [];
     this.#previous = undefined;
     this.#frozenEnd = undefined;
     this.#forced = undefined;
@@ -207,7 +247,11 @@ export class Shipper implements LogReader {
     shipUpTo: (place: LogPlace) => Promise<void>,
   ): Promise<LogPlace> {
     for (;;) {
-      const held = await this.#host.hold(signal);
+      const leave = await this.target.snapshots?.take(signal, "put");
+      const held = await this.#host.hold(signal).catch((error: unknown) => {
+        leave?.();
+        throw error;
+      });
       try {
         await shipUpTo(held);
         const index = indexAt(held);
@@ -238,6 +282,7 @@ export class Shipper implements LogReader {
         if (causeOf(error, FreezeBroken) === undefined) throw error;
       } finally {
         held.release();
+        leave?.();
       }
     }
   }
@@ -250,7 +295,7 @@ export class Shipper implements LogReader {
     const { log } = this.#host;
     const epoch = log.epoch(cursor.epoch);
     if (epoch === undefined) throw new ContinuityLost("the log's older part is gone");
-    const limit = this.#frozenEnd ?? epoch.end;
+    const limit = this.#frozenEnd ?? this.#limitFrom(cursor, epoch);
     if (cursor.offset >= limit) return false;
     if (cursor.offset >= this.#maxIndexBytes) throw new IndexFull();
     await this.#shipSegment(course, cursor, epoch, limit, signal);

@@ -1,0 +1,274 @@
+// A fleet: many databases under one replica root, followed by one process under one budget, with restore points over all.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { CallOptions, ReplicaClient } from "../backend/client.ts";
+import { ConcurrencyLimit, limited } from "../backend/limit.ts";
+import { prefixed } from "../backend/prefix.ts";
+import { LitewakeError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import type { DatabaseReplication, DatabaseStatus } from "../shipping/database-replication.ts";
+import { Replication, type SyncedDatabase } from "../shipping/replication.ts";
+import { gated } from "./gate.ts";
+import { fnv1a32 } from "./hash.ts";
+import { claimManifest, type Manifest, type Sharding } from "./manifest.ts";
+import { type FleetMember, noteMember } from "./members.ts";
+import { checkPointName, listPoints, publishPoint, type RestorePoint } from "./points.ts";
+
+/** Durations in milliseconds, sizes in bytes. */
+export interface FleetOptions {
+  /** The fleet's root. Closed by whoever opened it, after `stop`. */
+  readonly client: ReplicaClient;
+  readonly members: readonly FleetMember[];
+  /** Claimed in the replica before anything is shipped. Undefined: members come and go, no row belongs to a certain one. */
+  readonly sharding?: Sharding | undefined;
+  readonly syncIntervalMs: number;
+  readonly snapshotIntervalMs: number;
+  readonly retentionMs: number;
+  readonly retentionCheckIntervalMs: number;
+  /** A restore point is taken so often while anything is committed; 0: only when asked for. */
+  readonly pointsIntervalMs: number;
+  readonly logger: Logger;
+  readonly newHistory?: boolean | undefined;
+  readonly maxWalBytes?: number | undefined;
+  readonly tuning?: DatabaseReplication["tuning"];
+  /** Calls to the store at the same time, over all databases; default 32. */
+  readonly callsAtOnce?: number | undefined;
+}
+
+/** A restore point that was taken. */
+export interface TakenPoint extends RestorePoint {
+  /** How long writers may have been held. Milliseconds. */
+  readonly heldMs: number;
+}
+
+const CALLS_AT_ONCE = 32;
+/** The rest of the calls' places must be left to the segments of all the others. */
+const SNAPSHOTS_AT_ONCE = 4;
+/** The moment is tried for so often, each time after a pause in which the writers go on. */
+const POINT_TRIES = 8;
+const POINT_PAUSE_MS = 40;
+const POINT_DEADLINE_MS = 30_000;
+/** Snapshots are due up to this part of the interval early, each database at its own, so that not all come at once. */
+const STAGGER = 0.2;
+
+export class Fleet implements AsyncDisposable {
+  readonly #options: FleetOptions;
+  readonly #client: ReplicaClient;
+  readonly #replication: Replication;
+  readonly #names: Map<string, string>;
+  readonly #snapshots: ConcurrencyLimit;
+  readonly #stop = new AbortController();
+  #manifest: Manifest | undefined;
+  #pointed = "";
+  #running: Promise<void> = Promise.resolve();
+
+  private constructor(options: FleetOptions, parts: FleetParts, replication: Replication) {
+    this.#options = options;
+    this.#client = parts.client;
+    this.#snapshots = parts.snapshots;
+    this.#names = new Map(options.members.map(({ name, path }) => [path, name]));
+    this.#replication = replication;
+    this.#manifest = parts.manifest();
+    parts.onManifest = (manifest) => {
+      this.#manifest = manifest;
+    };
+  }
+
+  /**
+   * Starts to follow every database. Rejects when the replica is of another sharding, or a database is refused; one that is
+   * no database is told of, and the others go on.
+   */
+  static async start(options: FleetOptions): Promise<Fleet> {
+    const parts = partsOf(options);
+    // Asked first, so that nothing is opened for a replica of another sharding; one that is down is asked again later.
+    await parts.claim({}).catch((error: unknown) => {
+      if (error instanceof LitewakeError) throw error;
+      options.logger("warn", "the replica does not answer yet", { url: options.client.url, error: String(error) });
+    });
+    const databases = options.members.map((member) => replicationOf(member, options, parts));
+    const replication = await Replication.start({ databases, logger: options.logger, newHistory: options.newHistory, tolerant: true });
+    const fleet = new Fleet(options, parts, replication);
+    fleet.#running = fleet.#work();
+    return fleet;
+  }
+
+  /** Resolves when nothing is left that can be shipped. */
+  get givenUp(): Promise<void> {
+    return this.#replication.givenUp;
+  }
+
+  get status(): readonly DatabaseStatus[] {
+    return this.#replication.status;
+  }
+
+  /** The first failure that no retry can mend. */
+  get failure(): unknown {
+    return this.#replication.failure;
+  }
+
+  /** The way in which the replica is sharded, once that is known. */
+  get manifest(): Manifest | undefined {
+    return this.#manifest;
+  }
+
+  /** Resolves when the replica has acknowledged what is committed in each database at the time of the call. */
+  sync(options: { readonly signal?: AbortSignal } = {}): Promise<SyncedDatabase[]> {
+    return this.#replication.sync(options);
+  }
+
+  /** Follows one more database from now on. */
+  async add(member: FleetMember): Promise<void> {
+    this.#names.set(member.path, member.name);
+    await this.#replication.add(replicationOf(member, this.#options, { client: this.#client, snapshots: this.#snapshots }));
+  }
+
+  /** Ships what is left of a database and lets it go. */
+  async remove(path: string): Promise<void> {
+    await this.#replication.remove(path);
+    this.#names.delete(path);
+  }
+
+  /**
+   * Takes a restore point over all databases and publishes it once every replica has acknowledged its place. Rejects with
+   * kind `usage` or `refused` for the name, `unreachable` when the replica does not answer in time, `refused` when the
+   * writers left no moment free.
+   */
+  async point(name: string | null = null, { signal }: CallOptions = {}): Promise<TakenPoint> {
+    if (name !== null) {
+      checkPointName(name);
+      const taken = (await listPoints(this.#client, { signal })).some((point) => point.name === name);
+      if (taken) throw new LitewakeError("refused", `there is a point named ${name} already`, { next: "choose another name" });
+    }
+    const deadline = AbortSignal.any([AbortSignal.timeout(POINT_DEADLINE_MS), this.#stop.signal, ...(signal === undefined ? [] : [signal])]);
+    const cut = await this.#cut(deadline);
+    const takenAt = new Date();
+    await Promise.all(cut.databases.map((database) => database.durable(deadline)));
+    const places = new Map(
+      cut.databases.flatMap(({ path, positions: [position] }) => {
+        const folder = this.#names.get(path);
+        return position === undefined || folder === undefined ? [] : [[folder, position] as const];
+      }),
+    );
+    const point = { name, takenAt, epoch: this.#manifest?.epoch ?? 0, places };
+    await publishPoint(this.#client, point, { signal: deadline });
+    return { ...point, heldMs: cut.heldMs };
+  }
+
+  async #cut(signal: AbortSignal) {
+    const failed = this.#replication.status.find(({ state }) => state === "failed");
+    if (failed !== undefined) {
+      throw new LitewakeError("refused", `no point can be taken while ${failed.path} is not followed`, { next: "see the log for why" });
+    }
+    for (let tries = 1; tries <= POINT_TRIES; tries++) {
+      signal.throwIfAborted();
+      const cut = this.#replication.cut();
+      if (cut !== undefined && cut.databases.length > 0) return cut;
+      await sleep(POINT_PAUSE_MS * (0.5 + Math.random()), undefined, { signal });
+    }
+    throw new LitewakeError("refused", "the databases could not be held still at one moment", {
+      next: "a writer holds its transaction open, or a replica has no snapshot yet; try again",
+    });
+  }
+
+  async #work(): Promise<void> {
+    const { signal } = this.#stop;
+    const { pointsIntervalMs, retentionCheckIntervalMs, retentionMs } = this.#options;
+    const jobs: Promise<void>[] = [];
+    if (pointsIntervalMs > 0) jobs.push(this.#every(pointsIntervalMs, () => this.#pointIfChanged(signal)));
+    if (retentionMs > 0) jobs.push(this.#every(retentionCheckIntervalMs, () => this.#retainPoints(signal)));
+    await Promise.all(jobs);
+  }
+
+  async #every(ms: number, work: () => Promise<void>): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await sleep(ms, undefined, { signal, ref: false }).catch(() => {});
+      if (!signal.aborted) await work();
+    }
+  }
+
+  async #pointIfChanged(signal: AbortSignal): Promise<void> {
+    const places = this.#replication.seenPlaces;
+    if (places === this.#pointed) return;
+    try {
+      const { heldMs } = await this.point(null, { signal });
+      this.#pointed = places;
+      this.#options.logger("debug", "restore point taken", { heldMs: Math.round(heldMs * 10) / 10 });
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#options.logger("warn", "no restore point this time", { reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  // A point older than the window names places that retention has deleted, or will.
+  async #retainPoints(signal: AbortSignal): Promise<void> {
+    try {
+      const points = await listPoints(this.#client, { signal });
+      const newest = points.at(-1)?.publishedAt.getTime() ?? 0;
+      const old = points.filter(({ publishedAt }) => publishedAt.getTime() < newest - this.#options.retentionMs);
+      if (old.length > 0) await this.#client.delete(old.map(({ key }) => key), { signal });
+    } catch (error) {
+      if (!signal.aborted) this.#options.logger("warn", "old restore points could not be deleted", { error: String(error) });
+    }
+  }
+
+  /** Ships what is left, and lets go. Rejects after the deadline (30 s, or the signal) with what is not durable. */
+  async stop(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    await this.#replication.stop(options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+interface FleetParts {
+  readonly client: ReplicaClient;
+  readonly snapshots: ConcurrencyLimit;
+  readonly claim: (options: CallOptions) => Promise<void>;
+  readonly manifest: () => Manifest | undefined;
+  onManifest: (manifest: Manifest) => void;
+}
+
+function partsOf({ client, sharding, callsAtOnce }: FleetOptions): FleetParts {
+  let manifest: Manifest | undefined;
+  const narrow = limited(client, new ConcurrencyLimit(callsAtOnce ?? CALLS_AT_ONCE));
+  const parts: FleetParts = {
+    snapshots: new ConcurrencyLimit(SNAPSHOTS_AT_ONCE),
+    claim: async (options) => {
+      if (sharding === undefined || manifest !== undefined) return;
+      manifest = await claimManifest(narrow, sharding, options);
+      parts.onManifest(manifest);
+    },
+    client: gated(narrow, (options) => parts.claim(options)),
+    manifest: () => manifest,
+    onManifest: () => {},
+  };
+  return parts;
+}
+
+function replicationOf(member: FleetMember, options: FleetOptions, parts: Pick<FleetParts, "client" | "snapshots">): DatabaseReplication {
+  const { syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs, maxWalBytes, tuning, sharding } = options;
+  const own = prefixed(parts.client, member.name);
+  // Where no manifest says which databases there are, each is noted before its first object.
+  const client = sharding === undefined ? gated(own, (call) => noteMember(parts.client, member.name, call)) : own;
+  const phase = fnv1a32(new TextEncoder().encode(member.name)) / 0x100000000;
+  const interval = snapshotIntervalMs > 0 ? snapshotIntervalMs : retentionMs;
+  return {
+    path: member.path,
+    maxWalBytes,
+    tuning,
+    replicas: [
+      {
+        name: member.name,
+        client,
+        syncIntervalMs,
+        snapshotIntervalMs: Math.round(interval * (1 - STAGGER * phase)),
+        retentionMs,
+        retentionCheckIntervalMs,
+        snapshots: parts.snapshots,
+      },
+    ],
+  };
+}
