@@ -28,3 +28,4 @@ export { type RunOptions, type RunResult, runToEnd } from "./run-to-end.ts";
 export { sqliteShell } from "./sqlite-shell.ts";
 export { memoryBackedDir, type TempDir, tempDir } from "./temp-dir.ts";
 export { spawnWriter, Writer, type WriterKind, writerKinds, type WriterOptions, type WriterReport } from "./writer.ts";
+export { judgeShards, keysIn, shardedWriterCommand, type ShardVerdict, spawnShardedWriter } from "./sharded.ts";

@@ -47,6 +47,7 @@ const SNAPSHOTS_AT_ONCE = 4;
 const POINT_TRIES = 8;
 const POINT_PAUSE_MS = 40;
 const POINT_DEADLINE_MS = 30_000;
+const STOP_DEADLINE_MS = 30_000;
 /** Snapshots are due up to this part of the interval early, each database at its own, so that not all come at once. */
 const STAGGER = 0.2;
 
@@ -138,7 +139,7 @@ export class Fleet implements AsyncDisposable {
       const taken = (await listPoints(this.#client, { signal })).some((point) => point.name === name);
       if (taken) throw new LitewakeError("refused", `there is a point named ${name} already`, { next: "choose another name" });
     }
-    const deadline = AbortSignal.any([AbortSignal.timeout(POINT_DEADLINE_MS), this.#stop.signal, ...(signal === undefined ? [] : [signal])]);
+    const deadline = AbortSignal.any([AbortSignal.timeout(POINT_DEADLINE_MS), ...(signal === undefined ? [] : [signal])]);
     const cut = await this.#cut(deadline);
     const takenAt = new Date();
     await Promise.all(cut.databases.map((database) => database.durable(deadline)));
@@ -188,7 +189,7 @@ export class Fleet implements AsyncDisposable {
 
   async #pointIfChanged(signal: AbortSignal): Promise<void> {
     const places = this.#replication.seenPlaces;
-    if (places === this.#pointed) return;
+    if (places === this.#pointed || places === "") return;
     try {
       const { heldMs } = await this.point(null, { signal });
       this.#pointed = places;
@@ -213,9 +214,18 @@ export class Fleet implements AsyncDisposable {
 
   /** Ships what is left, and lets go. Rejects after the deadline (30 s, or the signal) with what is not durable. */
   async stop(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const signal = options.signal ?? AbortSignal.timeout(STOP_DEADLINE_MS);
     this.#stop.abort();
     await this.#running;
-    await this.#replication.stop(options);
+    // The application has mostly ended by now: a restore to this point loses nothing.
+    if (this.#options.pointsIntervalMs > 0 && this.failure === undefined) {
+      const synced = await this.#replication.sync({ signal }).then(
+        () => true,
+        () => false,
+      );
+      if (synced) await this.#pointIfChanged(signal);
+    }
+    await this.#replication.stop({ signal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

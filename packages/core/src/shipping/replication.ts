@@ -101,9 +101,10 @@ export class Replication implements AsyncDisposable {
     return cuts.length < databases.length ? undefined : { databases: cuts, heldMs: barrier.heldMs };
   }
 
-  /** Changes with every commit that was seen in any database. */
+  /** Changes with every commit that was seen in any database; empty while there is none. */
   get seenPlaces(): string {
-    return this.#databases.map((database) => `${database.path} ${database.seenPlace}`).join("\n");
+    const there = this.#databases.filter((database) => database.isFollowing);
+    return there.map((database) => `${database.path} ${database.seenPlace}`).join("\n");
   }
 
   get status(): readonly DatabaseStatus[] {

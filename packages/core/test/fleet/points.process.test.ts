@@ -1,12 +1,12 @@
 // One moment over all shards and the dead letter queue, while other processes write as fast as they can.
 import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { tempDir } from "@litewake-tooling/testkit";
+import { judgeShards, spawnShardedWriter, tempDir } from "@litewake-tooling/testkit";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it, vi } from "vitest";
 import { listPoints } from "../../src/fleet/points.ts";
 import { restoreFleet } from "../../src/fleet/restore-fleet.ts";
-import { judge, membersIn, openStore, shardingOf, startFleet, startWriter } from "../fixtures/fleet-run.ts";
+import { membersIn, openStore, shardingOf, startFleet } from "../fixtures/fleet-run.ts";
 
 const SHARDS = 4;
 const sharding = shardingOf(SHARDS);
@@ -17,8 +17,8 @@ describe("restore points", () => {
     const live = folder.join("live");
     fs.mkdirSync(live);
     const client = await openStore(folder.join("replica"));
-    await using first = await startWriter(live, SHARDS, 1);
-    await using second = await startWriter(live, SHARDS, 2);
+    await using first = await spawnShardedWriter(live, SHARDS, 1);
+    await using second = await spawnShardedWriter(live, SHARDS, 2);
     const fleet = await startFleet({ folder: live, client, count: SHARDS });
     const held: number[] = [];
     const names: string[] = [];
@@ -36,7 +36,7 @@ describe("restore points", () => {
       const back = folder.join(name);
       const result = await restoreFleet({ client, sharding, members: membersIn(back, sharding), target: { name } });
       expect(result.restored).toHaveLength(SHARDS + 1);
-      const { events, queued, torn, misplaced } = judge(back, SHARDS);
+      const { events, queued, torn, misplaced } = judgeShards(back, SHARDS);
       expect({ name, torn, misplaced }).toEqual({ name, torn: 0, misplaced: 0 });
       // Each of the two writers may have been between its two commits.
       expect(events - queued).toBeLessThanOrEqual(2);
@@ -51,7 +51,7 @@ describe("restore points", () => {
     const live = folder.join("live");
     fs.mkdirSync(live);
     const client = await openStore(folder.join("replica"));
-    const writer = await startWriter(live, SHARDS, 1, 300);
+    const writer = await spawnShardedWriter(live, SHARDS, 1, 300);
     const fleet = await startFleet({ folder: live, client, count: SHARDS }, { pointsIntervalMs: 100 });
     await writer.waitFor(/^done$/);
     await fleet.sync();
@@ -59,7 +59,7 @@ describe("restore points", () => {
     const quiet = await listPoints(client);
     await sleep(500);
     expect(await listPoints(client)).toEqual(quiet);
-    await using more = await startWriter(live, SHARDS, 2);
+    await using more = await spawnShardedWriter(live, SHARDS, 2);
     await vi.waitFor(async () => expect((await listPoints(client)).length).toBeGreaterThan(quiet.length + 2), 20_000);
     await more.kill9();
     await fleet.stop();
@@ -67,7 +67,7 @@ describe("restore points", () => {
     const back = folder.join("back");
     const timestamp = new Date((last?.publishedAt.getTime() ?? 0) + 1);
     await restoreFleet({ client, sharding, members: membersIn(back, sharding), target: { timestamp } });
-    expect(judge(back, SHARDS)).toEqual({ events: 300, queued: 300, torn: 0, misplaced: 0 });
+    expect(judgeShards(back, SHARDS)).toEqual({ events: 300, queued: 300, torn: 0, misplaced: 0 });
   });
 
   it("hold exactly what was committed when they were taken, also where nothing was shipped since the snapshot", async () => {
@@ -75,7 +75,7 @@ describe("restore points", () => {
     const live = folder.join("live");
     fs.mkdirSync(live);
     const client = await openStore(folder.join("replica"));
-    await (await startWriter(live, SHARDS, 1, 50)).waitFor(/^done$/);
+    await (await spawnShardedWriter(live, SHARDS, 1, 50)).waitFor(/^done$/);
     const fleet = await startFleet({ folder: live, client, count: SHARDS });
     await fleet.sync();
     await fleet.point("snapshot-only");
@@ -105,7 +105,7 @@ describe("restore points", () => {
     const live = folder.join("live");
     fs.mkdirSync(live);
     const client = await openStore(folder.join("replica"));
-    await (await startWriter(live, SHARDS, 1, 20)).waitFor(/^done$/);
+    await (await spawnShardedWriter(live, SHARDS, 1, 20)).waitFor(/^done$/);
     const fleet = await startFleet({ folder: live, client, count: SHARDS });
     await fleet.sync();
     await fleet.point("one");

@@ -1,14 +1,14 @@
 // Restoring a fleet: what is skipped, what begins anew, what is refused, and that it is all or nothing.
 import fs from "node:fs";
 import path from "node:path";
-import { tempDir, type TempDir } from "@litewake-tooling/testkit";
+import { judgeShards, spawnShardedWriter, tempDir, type TempDir } from "@litewake-tooling/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ReplicaClient } from "../../src/backend/client.ts";
 import { ReplicaError } from "../../src/backend/error.ts";
 import { readManifest } from "../../src/fleet/manifest.ts";
 import { restoreFleet } from "../../src/fleet/restore-fleet.ts";
 import { stagedName } from "../../src/fleet/staging.ts";
-import { judge, membersIn, openStore, shardingOf, startFleet, startWriter } from "../fixtures/fleet-run.ts";
+import { membersIn, openStore, shardingOf, startFleet } from "../fixtures/fleet-run.ts";
 
 const SHARDS = 4;
 const KEYS = 200;
@@ -22,7 +22,7 @@ beforeEach(async () => {
   live = folder.join("live");
   fs.mkdirSync(live);
   client = await openStore(folder.join("replica"));
-  await (await startWriter(live, SHARDS, 1, KEYS)).waitFor(/^done$/);
+  await (await spawnShardedWriter(live, SHARDS, 1, KEYS)).waitFor(/^done$/);
   const fleet = await startFleet({ folder: live, client, count: SHARDS });
   await fleet.sync();
   await fleet.point("all");
@@ -44,7 +44,7 @@ describe("a fleet that is restored", () => {
     const { restored, skipped, fresh } = await restoreFleet({ client, sharding, members: members(back) });
     expect(restored.map(({ name }) => name).sort()).toEqual(["dlq", ...sharding.shards]);
     expect([skipped, fresh]).toEqual([[], []]);
-    expect(judge(back, SHARDS)).toEqual(whole);
+    expect(judgeShards(back, SHARDS)).toEqual(whole);
   });
 
   it("goes on in the same generations, without a snapshot", async () => {
@@ -53,7 +53,7 @@ describe("a fleet that is restored", () => {
     const generations = () => sharding.shards.map((name) => namesIn(folder.join(`replica/${name}/generations`)));
     const before = generations();
     const fleet = await startFleet({ folder: back, client, count: SHARDS });
-    await (await startWriter(back, SHARDS, 2, 50)).waitFor(/^done$/);
+    await (await spawnShardedWriter(back, SHARDS, 2, 50)).waitFor(/^done$/);
     await fleet.stop();
     expect(generations()).toEqual(before);
     expect(before.every((names) => names.length === 1)).toBe(true);
@@ -134,7 +134,7 @@ describe("a restore that was cut off", () => {
     fs.mkdirSync(back);
     fs.writeFileSync(stagedName(path.join(back, "shard_0.db")), "half");
     await restoreFleet({ client, sharding, members: members(back) });
-    expect(judge(back, SHARDS)).toEqual(whole);
+    expect(judgeShards(back, SHARDS)).toEqual(whole);
     expect(namesIn(back).filter((name) => name.includes("restoring"))).toEqual([]);
   });
 
@@ -152,7 +152,7 @@ describe("a restore that was cut off", () => {
     const { skipped, restored } = await restoreFleet({ client, sharding, members: members(back) });
     expect(restored).toEqual([]);
     expect(skipped).toHaveLength(SHARDS + 1);
-    expect(judge(back, SHARDS)).toEqual(whole);
+    expect(judgeShards(back, SHARDS)).toEqual(whole);
     expect(fs.existsSync(path.join(back, ".litewake-restore.json"))).toBe(false);
   });
 });
@@ -170,7 +170,7 @@ describe("a fleet that is started", () => {
     fs.writeFileSync(path.join(live, "shard_2.db"), "this is no database, whatever its name says");
     const lines: string[] = [];
     const fleet = await startFleet({ folder: live, client, count: SHARDS }, { logger: (level, message, fields) => lines.push(`${level} ${message} ${JSON.stringify(fields)}`) });
-    await (await startWriter(live, 1, 2, 0)).kill9();
+    await (await spawnShardedWriter(live, 1, 2, 0)).kill9();
     expect(lines.filter((line) => line.startsWith("error")).join("\n")).toMatch(/shard_2.db is not a SQLite database/);
     expect(fleet.status.map(({ state }) => state)).toEqual(["following", "following", "failed", "following", "following"]);
     expect(String(fleet.failure)).toContain("shard_2.db");

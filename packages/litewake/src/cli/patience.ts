@@ -5,6 +5,7 @@ import { parseDuration } from "../config/duration.ts";
 import type { FlagSpecs, ParsedArguments } from "./flags.ts";
 
 const DEFAULT_PATIENCE = "60s";
+export const DEFAULT_PATIENCE_MS = 60_000;
 /** Between two tries. */
 const LONGEST_WAIT_MS = 5000;
 /** The same complaint is not repeated before this. */

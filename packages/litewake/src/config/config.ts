@@ -1,4 +1,5 @@
 // The configuration once it is read and proved: plain data, every default filled in.
+import type { Sharding } from "@litewake/core";
 import type { SettingValue } from "@litewake/core/backend";
 
 export interface ReplicaConfig {
@@ -32,10 +33,43 @@ export interface LoggingConfig {
   readonly stderr: boolean;
 }
 
+/** Shards by number and a dead letter queue. */
+export interface ShardLayout {
+  readonly kind: "shards";
+  readonly sharding: Sharding;
+}
+
+/** Databases that a pattern matches; they may come and go. */
+export interface PatternLayout {
+  readonly kind: "pattern";
+  /** Of the files, below the fleet's folder: `tenants/*.db`. */
+  readonly pattern: string;
+}
+
+/** Many databases under one replica URL: the `replication:` block. */
+export interface FleetConfig {
+  /** `embedded`: the application replicates by itself. */
+  readonly mode: "sidecar" | "embedded";
+  /** The root, of which each database has a folder. */
+  readonly root: ReplicaConfig;
+  /** Where the databases are; absolute. */
+  readonly folder: string;
+  readonly layout: ShardLayout | PatternLayout;
+  readonly restoreOnBoot: boolean;
+  /** 0: restore points only when asked for. */
+  readonly pointsIntervalMs: number;
+  readonly maxWalBytes: number | undefined;
+  readonly sealed: boolean;
+}
+
 export interface Config {
   /** The file's folder; `undefined` where there is no file. */
   readonly folder: string | undefined;
+  /** Of a fleet: those that are known from the configuration alone. */
   readonly databases: readonly DatabaseConfig[];
+  readonly fleet: FleetConfig | undefined;
+  /** The file has a `replication:` block that is switched off. */
+  readonly disabled: boolean;
   readonly exec: string | undefined;
   readonly logging: LoggingConfig;
   /** Packages of third-party backends, by type or scheme. */

@@ -1,9 +1,11 @@
 // Reads litestream.yml as it is, and Litewake's own keys in it. Pure: text and environment in, configuration or one line out.
-import os from "node:os";
 import path from "node:path";
-import { type Config, type DatabaseConfig, DEFAULT_LOGGING, type LoggingConfig, type ReplicaConfig } from "./config.ts";
+import type { Config, DatabaseConfig, ReplicaConfig } from "./config.ts";
+import { absolute, homeOf } from "./absolute.ts";
 import { expandEnv } from "./expand-env.ts";
 import { placeKey, readReplica, type ReplicaContext } from "./read-replica.ts";
+import { readFleet } from "./read-fleet.ts";
+import { readLogging } from "./read-logging.ts";
 import { parseYaml, type YamlMap } from "./yaml-map.ts";
 
 export interface ReadOptions {
@@ -31,7 +33,6 @@ const DATABASE_KEYS = [
   "max-wal",
   "barrier",
 ];
-const LEVELS = ["debug", "info", "warn", "error"] as const;
 
 interface ReadDatabase {
   readonly entry: YamlMap;
@@ -41,6 +42,8 @@ interface ReadDatabase {
 export function readConfig(options: ReadOptions): Config {
   const text = options.expandEnv ? expandEnv(options.text, options.env) : options.text;
   const root = parseYaml(options.file, text);
+  const folder = path.dirname(path.resolve(options.cwd, options.file));
+  if (root.has("replication")) return { folder, ...readFleet(root, options) };
   root.only(GLOBAL_KEYS, "at the top level");
   const warnings: string[] = [];
   if (root.has("addr")) warnings.push(`${root.at("addr")}: addr is not acted upon yet; no metrics are served`);
@@ -50,25 +53,12 @@ export function readConfig(options: ReadOptions): Config {
   const read = root.maps("dbs").map((entry) => ({ entry, database: readDatabase(entry, context) }));
   refuseTwice(read, options);
   const databases = read.map(({ database }) => database);
-  const folder = path.dirname(path.resolve(options.cwd, options.file));
-  return { folder, databases, exec: root.string("exec"), logging: readLogging(root), backends, warnings };
+  return { folder, databases, fleet: undefined, disabled: false, exec: root.string("exec"), logging: readLogging(root), backends, warnings };
 }
 
 function backendPackages(root: YamlMap): Record<string, string> {
   const entries = root.map("backends");
   return Object.fromEntries((entries?.keys() ?? []).map((key) => [key, entries?.string(key) ?? ""]));
-}
-
-function readLogging(root: YamlMap): LoggingConfig {
-  const logging = root.map("logging");
-  if (logging === undefined) return DEFAULT_LOGGING;
-  logging.only(["level", "type", "stderr"], "in logging");
-  const level = logging.string("level")?.toLowerCase() ?? DEFAULT_LOGGING.level;
-  const known = level === "warning" ? "warn" : LEVELS.find((name) => name === level);
-  if (known === undefined) throw logging.error("level", `level: ${JSON.stringify(level)} is no level`, `one of ${LEVELS.join(", ")}`);
-  const type = logging.string("type") ?? DEFAULT_LOGGING.type;
-  if (type !== "text" && type !== "json") throw logging.error("type", `type: ${JSON.stringify(type)} is no form of log`, "text or json");
-  return { level: known, type, stderr: logging.boolean("stderr") ?? false };
 }
 
 function readDatabase(entry: YamlMap, context: ReplicaContext): DatabaseConfig {
@@ -109,18 +99,6 @@ function readReplicas(entries: readonly YamlMap[], context: ReplicaContext): Rep
     names.add(replica.name);
     return replica;
   });
-}
-
-/** `~/` is the home folder; a relative path begins at the working directory, as in Litestream. */
-export function absolute(given: string, { cwd, env }: Pick<ReadOptions, "cwd" | "env">): string {
-  const home = homeOf(env);
-  if (given === "~") return home;
-  return path.resolve(cwd, given.startsWith("~/") ? path.join(home, given.slice(2)) : given);
-}
-
-function homeOf(env: ReadOptions["env"]): string {
-  const home = env["HOME"];
-  return home === undefined || home === "" ? os.homedir() : home;
 }
 
 /** A database that is there twice, or two replicas at one place, would each undo what the other did. */

@@ -186,6 +186,14 @@ export class YamlMap {
     return new YamlMap(this.source, value);
   }
 
+  /** Every value that is a mapping itself. */
+  blocks(): YamlMap[] {
+    return this.#pairs().flatMap((pair) => {
+      const value = this.#resolve(pair.value);
+      return isMap(value) ? [new YamlMap(this.source, value)] : [];
+    });
+  }
+
   maps(key: string): YamlMap[] {
     const value = this.#value(key);
     if (value === undefined) return [];

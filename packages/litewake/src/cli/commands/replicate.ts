@@ -1,21 +1,20 @@
 // `litewake replicate`: follows databases and ships what they commit, until it is told to stop.
 import fs from "node:fs";
-import { type DatabaseReplication, LitewakeError, Replication } from "@litewake/core";
+import { type DatabaseReplication, LitewakeError, type Logger, Replication } from "@litewake/core";
 import type { ReplicaClient } from "@litewake/core/backend";
-import type { Config, DatabaseConfig } from "../../config/config.ts";
+import type { Config, DatabaseConfig, FleetConfig } from "../../config/config.ts";
 import { DEFAULT_LOGGING } from "../../config/config.ts";
-import { absolute } from "../../config/read-config.ts";
-import { Child } from "../child.ts";
-import type { Command } from "../command.ts";
-import { EXIT_TAIL_NOT_DURABLE, exitCodeOf, lineOf } from "../exit-code.ts";
+import { absolute } from "../../config/absolute.ts";
+import { RunningFleet } from "../../fleet/start.ts";
+import { type Command, note } from "../command.ts";
+import { lineOf } from "../exit-code.ts";
 import type { ParsedArguments } from "../flags.ts";
 import { createLogger } from "../log.ts";
+import { DEFAULT_PATIENCE_MS, patient } from "../patience.ts";
+import { besideChild, finish, nothingRunning, type Running, untilStopped } from "../running.ts";
 import { shellWords } from "../shell-words.ts";
 import { StopSignals } from "../stop-signals.ts";
 import { CONFIG_FLAGS, isUrl, loadConfig, openConfigured, replicaOfUrl } from "../targets.ts";
-
-/** The last sync may take so long. */
-const STOP_DEADLINE_MS = 30_000;
 
 /** The configuration that the arguments stand for: `DB URL…`, or the file's. */
 async function configOf(flags: ParsedArguments): Promise<Config> {
@@ -39,6 +38,8 @@ async function configOf(flags: ParsedArguments): Promise<Config> {
   return {
     folder: undefined,
     databases: [{ path, metaPath: undefined, maxWalBytes: undefined, sealed: true, replicas }],
+    fleet: undefined,
+    disabled: false,
     exec: undefined,
     logging: DEFAULT_LOGGING,
     backends: {},
@@ -68,24 +69,26 @@ async function run(flags: ParsedArguments): Promise<number> {
   const once = flags.boolean("once");
   if (once && flags.string("exec") !== undefined) throw new LitewakeError("usage", "-once and -exec cannot stand together", { next: "keep one of them" });
   const config = await configOf(flags);
-  if (config.databases.length === 0) throw new LitewakeError("usage", "there is no database to replicate", { next: "add one under `dbs:`" });
-  // Following waits for a database that is not there yet; a single run has nothing to wait for.
-  const missing = once ? config.databases.find(({ path }) => !fs.existsSync(path)) : undefined;
-  if (missing !== undefined) throw new LitewakeError("database", `${missing.path} does not exist`, { next: "check the path" });
   const logger = createLogger(config.logging);
   for (const warning of config.warnings) logger("warn", warning);
   // Split before anything starts: an open quote is a mistake of the command line.
   const exec = shellWords(flags.string("exec") ?? config.exec ?? "");
+  const off = whyNot(config);
+  if (off !== undefined) {
+    note(`litewake: ${off}`);
+    if (exec.length === 0 || once) return 0;
+    using signals = new StopSignals(logger);
+    return besideChild(nothingRunning, signals, exec);
+  }
   const clients: ReplicaClient[] = [];
   using signals = new StopSignals(logger);
   try {
-    const databases = await Promise.all(config.databases.map((database) => replicationOf(database, config, clients)));
-    const starting = Replication.start({ databases, logger, newHistory: flags.boolean("new-history") });
-    const replication = await Promise.race([starting, signals.hurried]);
-    if (once) return await finish(replication, signals, 0);
-    return exec.length === 0 ? await untilStopped(replication, signals) : await besideChild(replication, signals, exec);
+    const starting = config.fleet === undefined ? startDatabases(config, flags, { logger, clients }) : startFleet(config.fleet, config, flags, { logger, clients, signals });
+    const running = await Promise.race([starting, signals.hurried]);
+    if (once) return await finish(running, signals, 0);
+    return exec.length === 0 ? await untilStopped(running, signals) : await besideChild(running, signals, exec);
   } catch (error) {
-    if (!signals.hurry.aborted) throw error;
+    if (!signals.hurry.aborted && signals.received === undefined) throw error;
     process.stderr.write(`litewake: ${lineOf(error)}\n`);
     return signals.code;
   } finally {
@@ -93,38 +96,40 @@ async function run(flags: ParsedArguments): Promise<number> {
   }
 }
 
-async function untilStopped(replication: Replication, signals: StopSignals): Promise<number> {
-  await Promise.race([signals.first, replication.givenUp]);
-  return finish(replication, signals, 0);
+/** Why there is nothing to do here, though nothing is wrong. */
+function whyNot({ disabled, fleet }: Config): string | undefined {
+  if (disabled) return "replication is switched off in the configuration (enabled: false); nothing is replicated";
+  if (fleet?.mode === "embedded") return "the configuration says mode: embedded, so the application replicates by itself; nothing is replicated here";
+  return undefined;
 }
 
-async function besideChild(replication: Replication, signals: StopSignals, exec: readonly string[]): Promise<number> {
-  if (signals.received !== undefined) return finish(replication, signals, 0);
-  let child: Child;
-  try {
-    child = await Child.start(exec);
-  } catch (error) {
-    await replication.stop();
-    throw error;
-  }
-  signals.forwardTo(child);
-  const { code } = await child.ended;
-  return finish(replication, signals, code);
+interface Starting {
+  readonly logger: Logger;
+  /** Every client that was opened, to be closed at the end. */
+  readonly clients: ReplicaClient[];
 }
 
-/** The last sync runs whatever the child's end was; then the child's code is ours. */
-async function finish(replication: Replication, signals: StopSignals, code: number): Promise<number> {
-  const deadline = AbortSignal.any([AbortSignal.timeout(STOP_DEADLINE_MS), signals.hurry]);
-  try {
-    await replication.stop({ signal: deadline });
-    if (replication.failure !== undefined) throw replication.failure;
-    return signals.hurry.aborted ? signals.code : code;
-  } catch (error) {
-    process.stderr.write(`litewake: ${lineOf(error)}\n`);
-    if (signals.hurry.aborted) return signals.code;
-    if (code !== 0) return code;
-    return error instanceof LitewakeError && error.kind === "unreachable" ? EXIT_TAIL_NOT_DURABLE : exitCodeOf(error);
-  }
+async function startDatabases(config: Config, flags: ParsedArguments, { logger, clients }: Starting): Promise<Running> {
+  if (config.databases.length === 0) throw new LitewakeError("usage", "there is no database to replicate", { next: "add one under `dbs:`" });
+  refuseMissingOnce(config, flags);
+  const databases = await Promise.all(config.databases.map((database) => replicationOf(database, config, clients)));
+  return Replication.start({ databases, logger, newHistory: flags.boolean("new-history") });
+}
+
+async function startFleet(fleet: FleetConfig, config: Config, flags: ParsedArguments, { logger, clients, signals }: Starting & { signals: StopSignals }): Promise<Running> {
+  if (!fleet.restoreOnBoot) refuseMissingOnce(config, flags);
+  const client = await openConfigured(fleet.root, config);
+  clients.push(client);
+  const patientClient = patient(client, DEFAULT_PATIENCE_MS, (line) => logger("warn", line));
+  const stop = new AbortController();
+  void signals.first.then(() => stop.abort());
+  return RunningFleet.start({ fleet, client, patientClient, logger, newHistory: flags.boolean("new-history"), signal: stop.signal });
+}
+
+/** Following waits for a database that is not there yet; a single run has nothing to wait for. */
+function refuseMissingOnce(config: Config, flags: ParsedArguments): void {
+  const missing = flags.boolean("once") ? config.databases.find(({ path }) => !fs.existsSync(path)) : undefined;
+  if (missing !== undefined) throw new LitewakeError("database", `${missing.path} does not exist`, { next: "check the path" });
 }
 
 export const replicate: Command = {

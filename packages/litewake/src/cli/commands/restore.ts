@@ -11,13 +11,15 @@ import {
   type RestoreRequest,
   type RestoreTarget,
 } from "@litewake/core";
+import type { Config, FleetConfig } from "../../config/config.ts";
+import { restoreDatabases } from "../../fleet/restoring.ts";
 import { type Command, note, print, printJson } from "../command.ts";
 import type { ParsedArguments } from "../flags.ts";
 import { createLogger } from "../log.ts";
 import { patient, PATIENCE_FLAG, patienceOf } from "../patience.ts";
 import { ProgressLine } from "../progress.ts";
 import { describePlan, summaryLine } from "../restore-report.ts";
-import { CONFIG_FLAGS, oneArgument, openTarget, type Target, targetOf } from "../targets.ts";
+import { CONFIG_FLAGS, loadConfig, oneArgument, openConfigured, openTarget, type Target, targetOf } from "../targets.ts";
 
 const CHECKS = ["none", "quick", "full"] as const;
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -79,6 +81,13 @@ function outputOf(flags: ParsedArguments, { database }: Target): string {
 }
 
 async function run(flags: ParsedArguments): Promise<number> {
+  if (flags.positional.length === 0) {
+    const config = await loadConfig(flags);
+    if (config.fleet !== undefined) return restoreAll(flags, config, config.fleet);
+  }
+  if (flags.string("point") !== undefined) {
+    throw new LitewakeError("usage", "-point is of all databases of a fleet", { next: "give -config with a replication: block, and no database" });
+  }
   const place = await targetOf(flags, oneArgument(flags, "restore"));
   const output = outputOf(flags, place);
   const check = integrityCheck(flags);
@@ -127,6 +136,50 @@ async function run(flags: ParsedArguments): Promise<number> {
   }
 }
 
+/** Every database of a fleet that is missing; with a time or a point all of them. */
+async function restoreAll(flags: ParsedArguments, config: Config, fleet: FleetConfig): Promise<number> {
+  const unfit = ["o", "replica", "generation", "index"].find((name) => flags.string(name) !== undefined);
+  if (unfit !== undefined || flags.boolean("dry-run")) {
+    throw new LitewakeError("usage", `-${unfit ?? "dry-run"} is of one database`, { next: "name the database too" });
+  }
+  const { timestamp } = target(flags);
+  const name = flags.string("point");
+  if (name !== undefined && timestamp !== undefined) throw new LitewakeError("usage", "-point and -timestamp cannot stand together", { next: "keep one of them" });
+  const stop = new AbortController();
+  using _signals = onStopSignal(() => stop.abort());
+  const logger = createLogger({ ...config.logging, stderr: true });
+  const client = await openConfigured(fleet.root, config);
+  try {
+    const { restored, skipped, fresh, point } = await restoreDatabases({
+      fleet,
+      client: patient(client, patienceOf(flags), (line) => note(`litewake: ${line}`)),
+      target: name === undefined && timestamp === undefined ? undefined : { name, timestamp },
+      parallelism: parallelismOf(flags),
+      integrityCheck: integrityCheck(flags),
+      signal: stop.signal,
+      logger,
+    });
+    if (flags.boolean("json")) {
+      const databases = restored.map(({ name: database, path: output, result }) => ({ database, output, ...result }));
+      printJson({ restored: databases, skipped, fresh, point: point === undefined ? null : { name: point.name, takenAt: point.takenAt } });
+    }
+    if (restored.length > 0) return 0;
+    if (skipped.length > 0 || flags.boolean("if-replica-exists")) return nothingToDo(skipped.length > 0 ? "every database is there already" : "there is no backup");
+    throw new LitewakeError("no-backup", `${client.url} holds no backup of any database`, { next: "check replica_url" });
+  } finally {
+    await client.close();
+  }
+}
+
+function onStopSignal(listener: () => void): Disposable {
+  for (const signal of STOP_SIGNALS) process.once(signal, listener);
+  return {
+    [Symbol.dispose]() {
+      for (const signal of STOP_SIGNALS) process.off(signal, listener);
+    },
+  };
+}
+
 function nothingToDo(why: string): number {
   note(`litewake: ${why}; nothing restored`);
   return 0;
@@ -148,7 +201,7 @@ async function restoreOrPlan(flags: ParsedArguments, request: RestoreRequest): P
 }
 
 export const restore: Command = {
-  usage: ["restore [flags] DB_PATH", "restore [flags] -o PATH REPLICA_URL"],
+  usage: ["restore [flags]", "restore [flags] DB_PATH", "restore [flags] -o PATH REPLICA_URL"],
   flags: {
     o: { kind: "string", value: "PATH", help: "output path (default: the database's own)" },
     ...CONFIG_FLAGS,
@@ -156,6 +209,7 @@ export const restore: Command = {
     generation: { kind: "string", value: "ID", help: "this generation (default: the one written to last)" },
     index: { kind: "string", value: "HEX", help: "up to the end of this WAL index" },
     timestamp: { kind: "string", value: "TIME", help: "the state at this time, RFC 3339" },
+    point: { kind: "string", value: "NAME", help: "all databases of a fleet as they were at this restore point" },
     parallelism: { kind: "string", value: "N", help: "objects fetched at the same time (default 8)" },
     "if-db-not-exists": { kind: "boolean", help: "exit 0 and change nothing when the output is there" },
     "if-replica-exists": { kind: "boolean", help: "exit 0 when there is no backup" },

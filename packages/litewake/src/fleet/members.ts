@@ -1,0 +1,37 @@
+// Which databases a fleet has: by number, or by what a pattern matches at this moment.
+import path from "node:path";
+import { type FleetMember, notedMembers } from "@litewake/core";
+import { checkKey, type ReplicaClient } from "@litewake/core/backend";
+import { glob } from "tinyglobby";
+import type { FleetConfig } from "../config/config.ts";
+import { fileOf, nameOf } from "../config/read-fleet.ts";
+
+/** The databases of a fleet as its configuration and its folder say. */
+export async function membersOf(fleet: FleetConfig): Promise<FleetMember[]> {
+  const { layout } = fleet;
+  if (layout.kind === "shards") {
+    const { shards, dlq } = layout.sharding;
+    return [...shards, ...(dlq === null ? [] : [dlq])].map((name) => ({ name, path: fileOf(fleet, name) }));
+  }
+  const files = await glob(layout.pattern, { cwd: fleet.folder, absolute: true, onlyFiles: true, dot: false });
+  return files
+    .map((file) => ({ name: nameOf(fleet, file), path: path.normalize(file) }))
+    .filter(({ name }) => isKey(name))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Those that the replica knows of, though their files may be gone. One listing for a fleet that goes by a pattern. */
+export async function knownMembers(fleet: FleetConfig, client: ReplicaClient, signal?: AbortSignal): Promise<FleetMember[]> {
+  if (fleet.layout.kind === "shards") return membersOf(fleet);
+  const names = await notedMembers(client, { signal });
+  return names.map((name) => ({ name, path: fileOf(fleet, name) }));
+}
+
+function isKey(name: string): boolean {
+  try {
+    checkKey(name, "open");
+    return name !== "litewake" && !name.startsWith("litewake/");
+  } catch {
+    return false;
+  }
+}
