@@ -1,6 +1,7 @@
 // Wakes a follower when the files of its database change, at no cost while nothing does.
 import fs from "node:fs";
 import path from "node:path";
+import { watchFiles } from "./folder-watch.ts";
 
 /** File systems on which changes made by another host, or at all, raise no event (statfs f_type). */
 const WITHOUT_EVENTS: ReadonlySet<number> = new Set([
@@ -17,50 +18,40 @@ const WITHOUT_EVENTS: ReadonlySet<number> = new Set([
 const POLL_MS = 1000;
 
 /**
- * One watch of the database's folder. It is closed at the first event and armed again only when its owner has found
- * nothing more to do: at full speed an open watch alone costs a quarter of a core.
+ * Waits for the database's files to change. Armed only when its owner has found nothing more to do: at full speed a watch
+ * alone costs a quarter of a core.
  */
 export class ChangeWatch {
   readonly #folder: string;
-  readonly #names: ReadonlySet<string>;
+  readonly #names: readonly string[];
   readonly #polled: boolean;
-  #watcher: fs.FSWatcher | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #disarm: (() => void) | undefined;
 
   constructor(databasePath: string) {
     this.#folder = path.dirname(databasePath);
     const name = path.basename(databasePath);
-    this.#names = new Set([name, `${name}-wal`, `${name}-journal`]);
+    this.#names = [name, `${name}-wal`, `${name}-journal`];
     this.#polled = !hasEvents(this.#folder);
   }
 
   /** Calls `wake` once, at the first change of the database's files or of the folder itself. */
   arm(wake: () => void): void {
-    if (this.#watcher !== undefined || this.#timer !== undefined) return;
+    if (this.#disarm !== undefined) return;
     const fire = () => {
       this.disarm();
       wake();
     };
     if (this.#polled || !fs.existsSync(this.#folder)) {
-      this.#timer = setTimeout(fire, POLL_MS);
-      return;
-    }
-    try {
-      this.#watcher = fs.watch(this.#folder, { persistent: true }, (_event, name) => {
-        if (name === null || this.#names.has(name) || name === path.basename(this.#folder)) fire();
-      });
-      this.#watcher.on("error", fire);
-    } catch {
-      // No watch left (inotify's limit): look now and then instead.
-      this.#timer = setTimeout(fire, POLL_MS);
+      const timer = setTimeout(fire, POLL_MS);
+      this.#disarm = () => clearTimeout(timer);
+    } else {
+      this.#disarm = watchFiles(this.#folder, { names: this.#names, fire });
     }
   }
 
   disarm(): void {
-    this.#watcher?.close();
-    this.#watcher = undefined;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#disarm?.();
+    this.#disarm = undefined;
   }
 }
 

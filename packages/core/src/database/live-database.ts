@@ -74,6 +74,8 @@ export class LiveDatabase {
     this.marks = [new ReadMark(first), new ReadMark(connect(path))];
     this.checkpointer = new Checkpointer(connect(path));
     this.sealer = connect(path);
+    // Its first use opens the file and reads the schema: not under the locks of a whole fleet (100 ms over 1000 databases).
+    this.sealer.prepare("select count(*) from sqlite_schema").get();
     this.wal = new WalFile(path);
     this.#keeper = connect(path, { readOnly: true });
     this.#keeper.prepare("select count(*) from sqlite_schema").get();

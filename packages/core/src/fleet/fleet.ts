@@ -41,8 +41,8 @@ export interface TakenPoint extends RestorePoint {
 }
 
 const CALLS_AT_ONCE = 32;
-/** The rest of the calls' places must be left to the segments of all the others. */
-const SNAPSHOTS_AT_ONCE = 4;
+/** Half of the calls' places: the others are left to segments. */
+const SNAPSHOTS_AT_ONCE = 16;
 /** The moment is tried for so often, each time after a pause in which the writers go on. */
 const POINT_TRIES = 8;
 const POINT_PAUSE_MS = 40;

@@ -1,12 +1,16 @@
 // Asks SQLite itself whether a restored file is sound, before it gets its name.
+import { statSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
-import type { CheckAnswer, CheckRequest } from "./check-worker.ts";
+import { type CheckAnswer, checkFile, type CheckRequest } from "./check-file.ts";
 import { RestoreRefusal } from "./refusal.ts";
 
 /** `quick` proves the structure of every page, `full` also that indexes and tables agree. */
 export type IntegrityCheck = "none" | "quick" | "full";
+
+/** Checked in place: a thread takes 30 ms to start, which many shards together would feel. */
+const SMALL_BYTES = 1 << 20;
 
 export interface CheckRun {
   readonly file: string;
@@ -18,7 +22,7 @@ export interface CheckRun {
 }
 
 /**
- * Runs the check in a thread of its own, so that signals and progress go on. Throws kind `damaged` with what is wrong.
+ * Runs the check in a thread of its own where it may take a while, so that signals and progress go on. Throws kind `damaged` with what is wrong.
  * Rows that break a constraint of their own table are the application's doing, and a module or collation that only the
  * application has keeps SQLite from looking: both are warnings.
  */
@@ -46,6 +50,7 @@ function isConstraint(line: string): boolean {
 
 async function ask(request: CheckRequest, signal: AbortSignal): Promise<CheckAnswer> {
   signal.throwIfAborted();
+  if (statSync(request.file).size <= SMALL_BYTES) return checkFile(request);
   const program = import.meta.url.endsWith(".ts") ? "./check-worker.ts" : "./check-worker.js";
   const worker = new Worker(new URL(program, import.meta.url), { workerData: request });
   let onAbort = () => {};

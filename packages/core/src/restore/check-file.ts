@@ -1,0 +1,37 @@
+// SQLite's own look at a restored file.
+import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+
+export interface CheckRequest {
+  readonly file: string;
+  readonly check: "quick" | "full";
+}
+
+export interface CheckAnswer {
+  /** What is wrong, at most a hundred lines. */
+  readonly problems: readonly string[];
+  /** Why the check could not be made: an extension that is not here. */
+  readonly unable?: string | undefined;
+}
+
+/** Opens the file so that nothing appears beside it. Blocks until SQLite has read it whole. */
+export function checkFile({ file, check }: CheckRequest): CheckAnswer {
+  // Immutable: no -wal and no -shm appear beside the file.
+  const url = `${pathToFileURL(file).href}?immutable=1`;
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(new URL(url), { readOnly: true });
+    const rows = db.prepare(`pragma ${check === "full" ? "integrity_check" : "quick_check"}(100)`).all();
+    const lines = rows.map((row) => String(Object.values(row)[0]));
+    return { problems: lines.filter((line) => line !== "ok") };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    // A collation, function or module of the application's own: nothing is known to be wrong.
+    if (/no such (module|collation sequence|function)|unknown tokenizer/.test(message)) {
+      return { problems: [], unable: message };
+    }
+    return { problems: [message] };
+  } finally {
+    db?.close();
+  }
+}
