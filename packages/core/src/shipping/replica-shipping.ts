@@ -39,6 +39,8 @@ export interface ReplicaStatus {
   /** The last place acknowledged. */
   readonly position: Position | undefined;
   readonly pendingBytes: number;
+  /** Age of the oldest commit that the replica may not have acknowledged, at most; 0: it has everything. Milliseconds. */
+  readonly lagMs: number;
   /** The reason of the last failure while it lasts. */
   readonly error: string | undefined;
 }
@@ -67,6 +69,8 @@ export class ReplicaShipping {
   #nextRetention = 0;
   #shippedSinceRetention = true;
   #waiters: Waiter[] = [];
+  /** Since when something has been there to ship, without a moment at which nothing was. */
+  #pendingSince: number | undefined;
 
   constructor(target: ReplicaTarget, host: ShipperHost) {
     this.target = target;
@@ -85,8 +89,14 @@ export class ReplicaShipping {
       state: this.#state,
       position: this.shipper.position,
       pendingBytes: this.shipper.pendingBytes,
+      lagMs: this.#lagMs(),
       error: this.#error === undefined ? undefined : messageOf(this.#error),
     };
+  }
+
+  #lagMs(): number {
+    if (!this.shipper.isPending) return 0;
+    return Math.round(performance.now() - (this.#pendingSince ?? performance.now()));
   }
 
   /** The failure that ended this replica for good, if one did. */
@@ -106,6 +116,7 @@ export class ReplicaShipping {
 
   /** Something may be there to ship. */
   notify(): void {
+    this.#pendingSince = this.shipper.isPending ? (this.#pendingSince ?? performance.now()) : undefined;
     this.#settleWaiters();
     this.#wake();
   }
@@ -178,10 +189,14 @@ export class ReplicaShipping {
       this.#shippedSinceRetention = true;
       // Everything that is there now, and no more: what is committed meanwhile waits for its interval.
       const until = this.#host.log.current.place;
+      const seenAt = performance.now();
       while (!signal.aborted && this.shipper.cursor !== undefined && comparePlace(this.shipper.cursor, until) < 0) {
         if (!(await this.shipper.shipNext(signal))) break;
         this.#recovered();
       }
+      // What is left was committed after that.
+      const { cursor } = this.shipper;
+      if (cursor !== undefined && comparePlace(cursor, until) >= 0) this.#pendingSince = this.shipper.isPending ? seenAt : undefined;
       this.#settleWaiters();
     } else if (this.#isSnapshotDue()) {
       if (!(await this.shipper.snapshot(signal))) await this.#pause(this.target.syncIntervalMs, true);

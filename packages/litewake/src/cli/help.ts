@@ -16,6 +16,7 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
   ["wal", { summary: "list the WAL segments of replicas", load: async () => (await import("./commands/wal.ts")).wal }],
   ["doctor", { summary: "look for what would go wrong: stores, databases, versions", load: async () => (await import("./commands/doctor.ts")).doctor }],
   ["check", { summary: "prove that a store keeps every promise that a replica needs", load: async () => (await import("./commands/check.ts")).check }],
+  ["init", { summary: "be the first process of a container: run a command, wait for what it leaves behind", load: async () => (await import("./commands/init.ts")).init }],
   ["version", { summary: "print the version", load: async () => (await import("./commands/version.ts")).version }],
 ]);
 

@@ -1,11 +1,15 @@
 // How `litewake replicate` ends: by a signal, with its child, or when nothing is left; always after a last sync.
-import { LitewakeError } from "@litewake/core";
+import { LitewakeError, type Logger } from "@litewake/core";
 import { Child } from "./child.ts";
 import { EXIT_TAIL_NOT_DURABLE, exitCodeOf, lineOf } from "./exit-code.ts";
-import type { StopSignals } from "./stop-signals.ts";
+import { othersEnded } from "./left-behind.ts";
+import { StopSignals } from "./stop-signals.ts";
 
 /** The last sync may take so long. */
 const STOP_DEADLINE_MS = 30_000;
+const FIRST_PROCESS = 1;
+/** What is left behind by the child may take so long: an engine's last sync, and a little more. */
+const LEFT_BEHIND_MS = 35_000;
 
 /** What follows databases until it is told to stop. */
 export interface Running {
@@ -16,8 +20,19 @@ export interface Running {
   stop(options?: { readonly signal?: AbortSignal }): Promise<void>;
 }
 
-/** Where nothing is replicated and a child may run all the same. */
-export const nothingRunning: Running = { givenUp: new Promise(() => {}), failure: undefined, stop: async () => {} };
+/** Where nothing is replicated here and a child runs all the same. */
+const nothingRunning: Running = { givenUp: new Promise(() => {}), failure: undefined, stop: async () => {} };
+
+/**
+ * Runs a command, forwards signals, and answers its exit code. As the container's first process it also waits for what the
+ * command has left behind, such as the engine of embedded mode: when the first process ends, the kernel kills all others.
+ */
+export async function runAlone(exec: readonly string[], logger: Logger): Promise<number> {
+  using signals = new StopSignals(logger);
+  const code = await besideChild(nothingRunning, signals, exec);
+  if (process.pid === FIRST_PROCESS) await othersEnded(AbortSignal.any([AbortSignal.timeout(LEFT_BEHIND_MS), signals.hurry]));
+  return code;
+}
 
 /** Follows until a signal asks for the end, or nothing is left that can be shipped. */
 export async function untilStopped(running: Running, signals: StopSignals): Promise<number> {

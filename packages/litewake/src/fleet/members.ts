@@ -2,7 +2,7 @@
 import path from "node:path";
 import { type FleetMember, notedMembers } from "@litewake/core";
 import { checkKey, type ReplicaClient } from "@litewake/core/backend";
-import { glob } from "tinyglobby";
+import { glob, isDynamicPattern } from "tinyglobby";
 import type { FleetConfig } from "../config/config.ts";
 import { fileOf, nameOf } from "../config/read-fleet.ts";
 
@@ -13,6 +13,8 @@ export async function membersOf(fleet: FleetConfig): Promise<FleetMember[]> {
     const { shards, dlq } = layout.sharding;
     return [...shards, ...(dlq === null ? [] : [dlq])].map((name) => ({ name, path: fileOf(fleet, name) }));
   }
+  // A name without wildcards is waited for, wherever its file is now.
+  if (!isDynamicPattern(layout.pattern)) return [{ name: nameOf(fleet, path.join(fleet.folder, layout.pattern)), path: path.join(fleet.folder, layout.pattern) }];
   const files = await glob(layout.pattern, { cwd: fleet.folder, absolute: true, onlyFiles: true, dot: false });
   return files
     .map((file) => ({ name: nameOf(fleet, file), path: path.normalize(file) }))

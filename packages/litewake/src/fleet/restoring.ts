@@ -15,6 +15,8 @@ export interface FleetRestoring {
   readonly integrityCheck?: "none" | "quick" | "full" | undefined;
   readonly signal: AbortSignal;
   readonly logger: Logger;
+  /** A line on the terminal, if standard error is one. */
+  readonly progress?: boolean;
 }
 
 /** Throws as `restoreFleet`. */
@@ -22,7 +24,7 @@ export async function restoreDatabases(restoring: FleetRestoring): Promise<Fleet
   const { fleet, client, signal, logger } = restoring;
   const members = await knownMembers(fleet, client, signal);
   const started = performance.now();
-  using line = new ProgressLine();
+  using line = new ProgressLine(restoring.progress === true ? process.stderr : { write: () => true });
   const progress = new FleetProgress(members.length);
   const say: Logger = (...event) => {
     line.clear();

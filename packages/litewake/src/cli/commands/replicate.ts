@@ -11,7 +11,7 @@ import { lineOf } from "../exit-code.ts";
 import type { ParsedArguments } from "../flags.ts";
 import { createLogger } from "../log.ts";
 import { DEFAULT_PATIENCE_MS, patient } from "../patience.ts";
-import { besideChild, finish, nothingRunning, type Running, untilStopped } from "../running.ts";
+import { besideChild, finish, runAlone, type Running, untilStopped } from "../running.ts";
 import { shellWords } from "../shell-words.ts";
 import { StopSignals } from "../stop-signals.ts";
 import { CONFIG_FLAGS, isUrl, loadConfig, openConfigured, replicaOfUrl } from "../targets.ts";
@@ -76,9 +76,7 @@ async function run(flags: ParsedArguments): Promise<number> {
   const off = whyNot(config);
   if (off !== undefined) {
     note(`litewake: ${off}`);
-    if (exec.length === 0 || once) return 0;
-    using signals = new StopSignals(logger);
-    return besideChild(nothingRunning, signals, exec);
+    return exec.length === 0 || once ? 0 : runAlone(exec, logger);
   }
   const clients: ReplicaClient[] = [];
   using signals = new StopSignals(logger);
@@ -123,7 +121,7 @@ async function startFleet(fleet: FleetConfig, config: Config, flags: ParsedArgum
   const patientClient = patient(client, DEFAULT_PATIENCE_MS, (line) => logger("warn", line));
   const stop = new AbortController();
   void signals.first.then(() => stop.abort());
-  return RunningFleet.start({ fleet, client, patientClient, logger, newHistory: flags.boolean("new-history"), signal: stop.signal });
+  return RunningFleet.start({ fleet, client, patientClient, logger, newHistory: flags.boolean("new-history"), signal: stop.signal, progress: true });
 }
 
 /** Following waits for a database that is not there yet; a single run has nothing to wait for. */

@@ -158,6 +158,7 @@ async function restoreAll(flags: ParsedArguments, config: Config, fleet: FleetCo
       integrityCheck: integrityCheck(flags),
       signal: stop.signal,
       logger,
+      progress: true,
     });
     if (flags.boolean("json")) {
       const databases = restored.map(({ name: database, path: output, result }) => ({ database, output, ...result }));
