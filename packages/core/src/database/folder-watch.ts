@@ -78,7 +78,7 @@ class FolderWatch {
   #onEvent(name: string | null): void {
     if (name === null || name === path.basename(this.#folder)) return this.#fireAll();
     const waiting = this.#byName.get(name);
-    if (waiting !== undefined) for (const listener of [...waiting]) this.#fire(listener);
+    if (waiting !== undefined) for (const listener of Array.from(waiting)) this.#fire(listener);
     else if (++this.#noise >= NOISE && this.#listeners.size > 0) this.#pause();
   }
 
@@ -115,7 +115,7 @@ class FolderWatch {
   }
 
   #fireAll(): void {
-    for (const listener of [...this.#listeners]) this.#fire(listener);
+    for (const listener of Array.from(this.#listeners)) this.#fire(listener);
   }
 
   #close(): void {

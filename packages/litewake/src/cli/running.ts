@@ -1,5 +1,5 @@
 // How `litewake replicate` ends: by a signal, with its child, or when nothing is left; always after a last sync.
-import { LitewakeError, type Logger } from "@litewake/core";
+import { type DatabaseStatus, LitewakeError, type Logger } from "@litewake/core";
 import { Child } from "./child.ts";
 import { EXIT_TAIL_NOT_DURABLE, exitCodeOf, lineOf } from "./exit-code.ts";
 import { othersEnded } from "./left-behind.ts";
@@ -17,11 +17,12 @@ export interface Running {
   readonly givenUp: Promise<void>;
   /** The first failure that no retry can mend. */
   readonly failure: unknown;
+  readonly status: readonly DatabaseStatus[];
   stop(options?: { readonly signal?: AbortSignal }): Promise<void>;
 }
 
 /** Where nothing is replicated here and a child runs all the same. */
-const nothingRunning: Running = { givenUp: new Promise(() => {}), failure: undefined, stop: async () => {} };
+const nothingRunning: Running = { givenUp: new Promise(() => {}), failure: undefined, status: [], stop: async () => {} };
 
 /**
  * Runs a command, forwards signals, and answers its exit code. As the container's first process it also waits for what the

@@ -35,6 +35,11 @@ function configPath(flags: ParsedArguments): { file: string; chosen: boolean } {
   return { file: fs.existsSync("/etc/litewake.yml") ? "/etc/litewake.yml" : "/etc/litestream.yml", chosen: false };
 }
 
+/** Path of the configuration that the flags and the environment name. */
+export function configFile(flags: ParsedArguments): string {
+  return configPath(flags).file;
+}
+
 /** Reads the configuration that the flags and the environment name. */
 export async function loadConfig(flags: ParsedArguments): Promise<Config> {
   const { file, chosen } = configPath(flags);

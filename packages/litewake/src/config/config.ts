@@ -62,6 +62,13 @@ export interface FleetConfig {
   readonly sealed: boolean;
 }
 
+export interface WatchConfig {
+  /** Where metrics and health are served, as written; undefined: nowhere. */
+  readonly addr: string | undefined;
+  /** A replica that has been behind for longer makes the process unhealthy. Milliseconds. */
+  readonly staleMs: number;
+}
+
 export interface Config {
   /** The file's folder; `undefined` where there is no file. */
   readonly folder: string | undefined;
@@ -72,6 +79,7 @@ export interface Config {
   readonly disabled: boolean;
   readonly exec: string | undefined;
   readonly logging: LoggingConfig;
+  readonly watch: WatchConfig;
   /** Packages of third-party backends, by type or scheme. */
   readonly backends: Readonly<Record<string, string>>;
   /** Keys that are understood and not acted upon, each with what that means. */
@@ -94,4 +102,5 @@ export const REPLICA_DEFAULTS: ReplicaIntervals = {
   retentionCheckIntervalMs: HOUR_MS,
 };
 
+export const DEFAULT_WATCH: WatchConfig = { addr: undefined, staleMs: 300_000 };
 export const DEFAULT_LOGGING: LoggingConfig = { level: "info", type: "text", stderr: false };

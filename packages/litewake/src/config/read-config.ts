@@ -6,6 +6,7 @@ import { expandEnv } from "./expand-env.ts";
 import { placeKey, readReplica, type ReplicaContext } from "./read-replica.ts";
 import { readFleet } from "./read-fleet.ts";
 import { readLogging } from "./read-logging.ts";
+import { readWatch } from "./read-watch.ts";
 import { parseYaml, type YamlMap } from "./yaml-map.ts";
 
 export interface ReadOptions {
@@ -20,7 +21,7 @@ export interface ReadOptions {
   readonly moreSettings?: Readonly<Record<string, readonly string[]>>;
 }
 
-const GLOBAL_KEYS = ["addr", "exec", "access-key-id", "secret-access-key", "logging", "dbs", "backends"];
+const GLOBAL_KEYS = ["addr", "stale-after", "exec", "access-key-id", "secret-access-key", "logging", "dbs", "backends"];
 const DATABASE_KEYS = [
   "path",
   "meta-path",
@@ -46,14 +47,13 @@ export function readConfig(options: ReadOptions): Config {
   if (root.has("replication")) return { folder, ...readFleet(root, options) };
   root.only(GLOBAL_KEYS, "at the top level");
   const warnings: string[] = [];
-  if (root.has("addr")) warnings.push(`${root.at("addr")}: addr is not acted upon yet; no metrics are served`);
   const keys = { id: root.string("access-key-id"), secret: root.string("secret-access-key") };
   const backends = backendPackages(root);
   const context = { ...options, keys, backends, warnings, moreSettings: options.moreSettings ?? {} };
   const read = root.maps("dbs").map((entry) => ({ entry, database: readDatabase(entry, context) }));
   refuseTwice(read, options);
   const databases = read.map(({ database }) => database);
-  return { folder, databases, fleet: undefined, disabled: false, exec: root.string("exec"), logging: readLogging(root), backends, warnings };
+  return { folder, databases, fleet: undefined, disabled: false, exec: root.string("exec"), logging: readLogging(root), watch: readWatch(root, "stale-after"), backends, warnings };
 }
 
 function backendPackages(root: YamlMap): Record<string, string> {

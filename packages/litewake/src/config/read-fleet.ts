@@ -6,6 +6,7 @@ import { absolute } from "./absolute.ts";
 import type { Config, DatabaseConfig, FleetConfig, PatternLayout, ReplicaConfig, ShardLayout } from "./config.ts";
 import type { ReadOptions } from "./read-config.ts";
 import { readLogging } from "./read-logging.ts";
+import { readWatch } from "./read-watch.ts";
 import { canonicalType } from "./read-replica.ts";
 import type { YamlMap } from "./yaml-map.ts";
 
@@ -28,6 +29,8 @@ const KEYS = [
   "max_wal",
   "barrier",
   "exec",
+  "addr",
+  "stale_after",
   "logging",
   "backends",
   "settings",
@@ -47,7 +50,7 @@ export function readFleet(root: YamlMap, options: ReadOptions): Omit<Config, "fo
   const mode = block.string("mode") ?? "sidecar";
   if (mode !== "sidecar" && mode !== "embedded") throw block.error("mode", `mode: ${JSON.stringify(mode)} is not known`, "sidecar or embedded");
   const backends = packagesOf(block);
-  const base = { exec: block.string("exec"), logging: readLogging(block), backends, warnings: [] };
+  const base = { exec: block.string("exec"), logging: readLogging(block), watch: readWatch(block, "stale_after"), backends, warnings: [] };
   const barrier = block.string("barrier") ?? "sealed";
   if (barrier !== "sealed" && barrier !== "none") throw block.error("barrier", `barrier: ${JSON.stringify(barrier)} is not known`, "sealed or none");
   const intervals = {

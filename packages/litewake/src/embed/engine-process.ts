@@ -123,7 +123,9 @@ export class EngineProcess {
         this.#expected = true;
         this.#settleStart?.reject(errorOf(news.error));
         return;
-      default:
+      case "ready":
+      case "log":
+      case "status":
     }
     this.#listener.onNews(news);
   }

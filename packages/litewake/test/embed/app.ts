@@ -7,7 +7,7 @@ interface Task {
   readonly settings: ReplicationSettings;
   readonly rows: number;
   /** How it ends: by itself without a word, after `stop`, or never; or it blocks its event loop for so many milliseconds first. */
-  readonly then: "return" | "stop" | "stay" | "block";
+  readonly end: "return" | "stop" | "stay" | "block";
 }
 
 const task: Task = JSON.parse(process.argv[2] ?? "{}");
@@ -22,15 +22,15 @@ const database = new DatabaseSync(path.join(task.settings.data_dir ?? "data", "a
 database.exec("pragma journal_mode=wal; create table if not exists t (n integer primary key)");
 for (let n = 0; n < task.rows; n++) database.exec("insert into t default values");
 say("written", { rows: database.prepare("select count(*) n from t").get()?.["n"] });
-if (task.then === "block") {
+if (task.end === "block") {
   const until = Date.now() + 3000;
   while (Date.now() < until);
   say("unblocked");
 }
-if (task.then === "stop") {
+if (task.end === "stop") {
   await replication.stop();
   say("stopped");
-} else if (task.then !== "return") {
+} else if (task.end !== "return") {
   process.on("message", () => {});
   process.stdin.on("data", async (line: Buffer) => {
     const [command, argument] = line.toString().trim().split(" ");

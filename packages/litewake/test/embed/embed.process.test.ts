@@ -20,8 +20,8 @@ beforeEach(() => {
 afterEach(() => folder.remove());
 
 const ARGS = ["--conditions=@litewake/source", "--disable-warning=ExperimentalWarning", program];
-const app = (rows: number, then: string, more: ReplicationSettings = {}) =>
-  new ManagedProcess(process.execPath, [...ARGS, JSON.stringify({ settings: { ...settings, ...more }, rows, then })]);
+const app = (rows: number, end: string, more: ReplicationSettings = {}) =>
+  new ManagedProcess(process.execPath, [...ARGS, JSON.stringify({ settings: { ...settings, ...more }, rows, end })]);
 
 interface Said {
   readonly event: string;
@@ -178,7 +178,7 @@ describe("the calls", () => {
 
 describe.skipIf(process.getuid?.() !== 0)("in a container", () => {
   const litewake = path.join(import.meta.dirname, "../../bin/litewake.js");
-  const command = (rows: number) => [process.execPath, ...ARGS, JSON.stringify({ settings, rows, then: "stay" })];
+  const command = (rows: number) => [process.execPath, ...ARGS, JSON.stringify({ settings, rows, end: "stay" })];
 
   it("the application as the first process is told that the engine would die with it", async () => {
     await using running = new ManagedProcess("unshare", ["-pf", "--mount-proc", ...command(5)]);

@@ -1,11 +1,13 @@
 // `litewake replicate`: follows databases and ships what they commit, until it is told to stop.
 import fs from "node:fs";
 import { type DatabaseReplication, LitewakeError, type Logger, Replication } from "@litewake/core";
-import type { ReplicaClient } from "@litewake/core/backend";
-import type { Config, DatabaseConfig, FleetConfig } from "../../config/config.ts";
-import { DEFAULT_LOGGING } from "../../config/config.ts";
+import { countInto, metered, newOperationMetrics, type OperationMetrics, type ReplicaClient } from "@litewake/core/backend";
+import type { Config, DatabaseConfig, FleetConfig, ReplicaConfig } from "../../config/config.ts";
+import { DEFAULT_LOGGING, DEFAULT_WATCH } from "../../config/config.ts";
 import { absolute } from "../../config/absolute.ts";
 import { RunningFleet } from "../../fleet/start.ts";
+import { listenForCommands } from "../../watching/control.ts";
+import { parseAddress, StatusServer } from "../../watching/server.ts";
 import { type Command, note } from "../command.ts";
 import { lineOf } from "../exit-code.ts";
 import type { ParsedArguments } from "../flags.ts";
@@ -14,7 +16,7 @@ import { DEFAULT_PATIENCE_MS, patient } from "../patience.ts";
 import { besideChild, finish, runAlone, type Running, untilStopped } from "../running.ts";
 import { shellWords } from "../shell-words.ts";
 import { StopSignals } from "../stop-signals.ts";
-import { CONFIG_FLAGS, isUrl, loadConfig, openConfigured, replicaOfUrl } from "../targets.ts";
+import { CONFIG_FLAGS, configFile, isUrl, loadConfig, openConfigured, replicaOfUrl } from "../targets.ts";
 
 /** The configuration that the arguments stand for: `DB URL…`, or the file's. */
 async function configOf(flags: ParsedArguments): Promise<Config> {
@@ -42,16 +44,16 @@ async function configOf(flags: ParsedArguments): Promise<Config> {
     disabled: false,
     exec: undefined,
     logging: DEFAULT_LOGGING,
+    watch: DEFAULT_WATCH,
     backends: {},
     warnings: [],
   };
 }
 
-async function replicationOf(database: DatabaseConfig, config: Config, clients: ReplicaClient[]): Promise<DatabaseReplication> {
+async function replicationOf(database: DatabaseConfig, config: Config, starting: Starting): Promise<DatabaseReplication> {
   const replicas = await Promise.all(
     database.replicas.map(async (replica) => {
-      const client = await openConfigured(replica, config);
-      clients.push(client);
+      const client = await openCounted(replica, config, starting);
       const { name, syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs } = replica;
       return { name, client, syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs };
     }),
@@ -79,11 +81,16 @@ async function run(flags: ParsedArguments): Promise<number> {
     return exec.length === 0 || once ? 0 : runAlone(exec, logger);
   }
   const clients: ReplicaClient[] = [];
+  const operations = new Map<string, OperationMetrics>();
   using signals = new StopSignals(logger);
   try {
-    const starting = config.fleet === undefined ? startDatabases(config, flags, { logger, clients }) : startFleet(config.fleet, config, flags, { logger, clients, signals });
+    const starting = config.fleet === undefined ? startDatabases(config, flags, { logger, clients, operations }) : startFleet(config.fleet, config, flags, { logger, clients, operations, signals });
     const running = await Promise.race([starting, signals.hurried]);
     if (once) return await finish(running, signals, 0);
+    await using _servers = await watch(running, config, flags, { logger, operations }).catch(async (error: unknown) => {
+      await running.stop();
+      throw error;
+    });
     return exec.length === 0 ? await untilStopped(running, signals) : await besideChild(running, signals, exec);
   } catch (error) {
     if (!signals.hurry.aborted && signals.received === undefined) throw error;
@@ -105,19 +112,58 @@ interface Starting {
   readonly logger: Logger;
   /** Every client that was opened, to be closed at the end. */
   readonly clients: ReplicaClient[];
+  /** What the clients do, counted by type. */
+  readonly operations: Map<string, OperationMetrics>;
 }
 
-async function startDatabases(config: Config, flags: ParsedArguments, { logger, clients }: Starting): Promise<Running> {
+/** Opens a client whose calls are counted. */
+async function openCounted(replica: ReplicaConfig, config: Config, { clients, operations }: Starting): Promise<ReplicaClient> {
+  const totals = operations.get(replica.type) ?? newOperationMetrics();
+  operations.set(replica.type, totals);
+  const client = metered(await openConfigured(replica, config), countInto(totals));
+  clients.push(client);
+  return client;
+}
+
+/** Lets itself be watched: at `addr` where one is configured, and by `litewake status` and `point`. */
+async function watch(running: Running, config: Config, flags: ParsedArguments, { logger, operations }: Pick<Starting, "logger" | "operations">): Promise<AsyncDisposable> {
+  const { addr, staleMs } = config.watch;
+  const watched = {
+    get status() {
+      return running.status;
+    },
+    operations,
+  };
+  const servers: StatusServer[] = [];
+  const address = addr === undefined ? undefined : parseAddress(addr);
+  if (address !== undefined) {
+    const server = await StatusServer.listen(address, { watched, staleMs, logger });
+    servers.push(server);
+    logger("info", "metrics are served", { port: server.port });
+  }
+  if (flags.positional.length === 0) {
+    const point = running instanceof RunningFleet ? (name: string) => running.point(name) : undefined;
+    const control = await listenForCommands(configFile(flags), { watched, staleMs, point, logger });
+    if (control !== undefined) servers.push(control);
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const server of servers) await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function startDatabases(config: Config, flags: ParsedArguments, starting: Starting): Promise<Running> {
   if (config.databases.length === 0) throw new LitewakeError("usage", "there is no database to replicate", { next: "add one under `dbs:`" });
   refuseMissingOnce(config, flags);
-  const databases = await Promise.all(config.databases.map((database) => replicationOf(database, config, clients)));
-  return Replication.start({ databases, logger, newHistory: flags.boolean("new-history") });
+  const databases = await Promise.all(config.databases.map((database) => replicationOf(database, config, starting)));
+  return Replication.start({ databases, logger: starting.logger, newHistory: flags.boolean("new-history") });
 }
 
-async function startFleet(fleet: FleetConfig, config: Config, flags: ParsedArguments, { logger, clients, signals }: Starting & { signals: StopSignals }): Promise<Running> {
+async function startFleet(fleet: FleetConfig, config: Config, flags: ParsedArguments, starting: Starting & { signals: StopSignals }): Promise<Running> {
+  const { logger, signals } = starting;
   if (!fleet.restoreOnBoot) refuseMissingOnce(config, flags);
-  const client = await openConfigured(fleet.root, config);
-  clients.push(client);
+  const client = await openCounted(fleet.root, config, starting);
   const patientClient = patient(client, DEFAULT_PATIENCE_MS, (line) => logger("warn", line));
   const stop = new AbortController();
   void signals.first.then(() => stop.abort());

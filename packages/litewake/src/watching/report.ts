@@ -1,0 +1,43 @@
+// What a running Litewake tells of itself: one report, from which the table, the JSON and the metrics are made.
+import type { DatabaseStatus, ReplicaStatus } from "@litewake/core";
+import type { OperationMetrics } from "@litewake/core/backend";
+
+/** What runs, as far as it can be watched. */
+export interface Watched {
+  readonly status: readonly DatabaseStatus[];
+  /** Calls to the stores, by type of replica. */
+  readonly operations: ReadonlyMap<string, OperationMetrics>;
+}
+
+/** The report as JSON has it. Part of the contract: `version` counts its forms (docs/compatibility.md). */
+export interface Report {
+  readonly version: 1;
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly healthy: boolean;
+  /** Why not, one line each. */
+  readonly problems: readonly string[];
+  readonly databases: readonly DatabaseStatus[];
+}
+
+const startedAt = new Date();
+
+/** `staleMs`: a replica that has been behind for longer is a problem. */
+export function reportOf({ status }: Watched, staleMs: number): Report {
+  const problems = status.flatMap((database) => problemsOf(database, staleMs));
+  return { version: 1, pid: process.pid, startedAt: startedAt.toISOString(), healthy: problems.length === 0, problems, databases: status };
+}
+
+function problemsOf({ path, state, replicas }: DatabaseStatus, staleMs: number): string[] {
+  if (state === "failed") return [`${path} is not followed any more`];
+  return replicas.flatMap((replica) => {
+    const problem = problemOf(replica, staleMs);
+    return problem === undefined ? [] : [`${path}: ${problem}`];
+  });
+}
+
+function problemOf({ url, state, lagMs, error }: ReplicaStatus, staleMs: number): string | undefined {
+  if (state === "failed") return `${url} is not written to any more (${error ?? "unknown"})`;
+  if (lagMs <= staleMs) return undefined;
+  return `${url} is ${Math.round(lagMs / 1000)} s behind${error === undefined ? "" : ` (${error})`}`;
+}

@@ -1,0 +1,117 @@
+// What a running Litewake tells of itself: the table, the metrics, the probe; and the restore points taken by name.
+import fs from "node:fs";
+import { spawnShardedWriter, judgeShards, type ManagedProcess } from "@litewake-tooling/testkit";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Container } from "./fleet/container.ts";
+
+const SHARDS = 2;
+let container: Container;
+let running: ManagedProcess | undefined;
+
+beforeEach(() => {
+  container = new Container();
+  fs.mkdirSync(container.data);
+});
+
+afterEach(async () => {
+  await running?.kill9();
+  running = undefined;
+  container[Symbol.dispose]();
+});
+
+/** Starts replication with metrics at a free port; resolves with that port, once every database is in the replica. */
+async function started(lines: readonly string[] = []): Promise<number> {
+  container.configure(['addr: "127.0.0.1:0"', "sync_interval: 50ms", ...lines], SHARDS);
+  await (await spawnShardedWriter(container.data, SHARDS, 1, 40)).waitFor(/^done$/);
+  running = container.start();
+  const line = await running.waitFor(/msg="metrics are served" port=/);
+  for (const name of ["shard_0", "shard_1", "dlq"]) await running.waitFor(new RegExp(`msg="snapshot written".*${name}`));
+  return Number(/port=(\d+)/.exec(line)?.[1]);
+}
+
+async function get(port: number, path: string): Promise<{ status: number; text: string }> {
+  const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+  return { status: answer.status, text: await answer.text() };
+}
+
+describe("a running Litewake", () => {
+  it("prints its state as a table and as JSON", async () => {
+    await started();
+    const { code, stdout } = await container.run("status");
+    const [header = "", ...rows] = stdout.trim().split("\n");
+    expect({ code, header: header.split(/ {2,}/) }).toEqual({ code: 0, header: ["database", "state", "wal", "replica", "replica state", "lag", "pending", "position"] });
+    expect(rows.map((row) => row.split(/ {2,}/).slice(0, 2))).toEqual(["shard_0", "shard_1", "dlq"].map((name) => [container.file(`${name}.db`), "following"]));
+    const json = JSON.parse((await container.run("status", "-json")).stdout) as { version: number; healthy: boolean; databases: { replicas: { lagMs: number }[] }[] };
+    expect(json).toMatchObject({ version: 1, healthy: true, problems: [] });
+    expect(json.databases).toHaveLength(SHARDS + 1);
+  });
+
+  it("serves metrics that Prometheus can read, with Litestream's names", async () => {
+    const port = await started();
+    await using _writer = await spawnShardedWriter(container.data, SHARDS, 2);
+    await vi.waitFor(async () => expect((await get(port, "/metrics")).text).toMatch(/^litewake_replica_position_offset\{.*shard_1.*\} [1-9]/m), 10_000);
+    const { status, text } = await get(port, "/metrics");
+    expect(status).toBe(200);
+    for (const line of text.trimEnd().split("\n")) {
+      expect(line).toMatch(/^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z_]+="[^"]*",?)+\})? -?[0-9.e+-]+)$/);
+    }
+    expect(text).toContain(`litestream_db_size{db="${container.file("dlq.db")}"} `);
+    expect(text).toMatch(/^litestream_replica_operation_total\{replica_type="file",operation="PUT"\} [1-9]/m);
+    expect(text).toMatch(/^litewake_replica_position_offset\{db=".*shard_1.db",name="shard_1"\} [1-9]/m);
+    expect(text).toMatch(/^litewake_healthy 1$/m);
+    expect((await get(port, "/elsewhere")).status).toBe(404);
+    expect((await fetch(`http://127.0.0.1:${port}/point?name=x`, { method: "POST" })).status).toBe(405);
+  });
+
+  it("is unhealthy while a replica is stale, and says which; healthy again when it has caught up", async () => {
+    const port = await started(["stale_after: 300ms"]);
+    expect(await get(port, "/healthz")).toEqual({ status: 200, text: "ok\n" });
+    // The folder of one shard is in the way of its own objects.
+    fs.renameSync(`${container.replica}/shard_0`, `${container.replica}/away`);
+    fs.writeFileSync(`${container.replica}/shard_0`, "");
+    await (await spawnShardedWriter(container.data, SHARDS, 2, 40)).waitFor(/^done$/);
+    await vi.waitFor(async () => expect((await get(port, "/healthz")).status).toBe(503), { timeout: 10_000, interval: 100 });
+    expect((await get(port, "/healthz")).text).toMatch(/^.*shard_0\.db: file:.*shard_0 is \d+ s behind \(.*\)\n$/);
+    expect((await container.run("status")).code).toBe(1);
+    expect((await get(port, "/metrics")).text).toMatch(/^litewake_replica_errors_total\{replica_type="file",operation="PUT",kind="\w+"\} [1-9]/m);
+    fs.rmSync(`${container.replica}/shard_0`);
+    fs.renameSync(`${container.replica}/away`, `${container.replica}/shard_0`);
+    await vi.waitFor(async () => expect((await get(port, "/healthz")).status).toBe(200), { timeout: 15_000, interval: 100 });
+  });
+
+  it("takes a restore point by name, once, which brings everything back", async () => {
+    await started(["points: 0s"]);
+    const first = await container.run("point", "before-deploy");
+    expect({ code: first.code, line: first.stderr }).toMatchObject({ code: 0, line: expect.stringMatching(/^litewake: point before-deploy taken over 3 databases; writers were held for \d+\.\d ms\n$/) });
+    const again = await container.run("point", "before-deploy");
+    expect({ code: again.code, line: again.stderr }).toEqual({ code: 7, line: "litewake: there is a point named before-deploy already: choose another name\n" });
+    const wrong = await container.run("point", "a b");
+    expect({ code: wrong.code, line: wrong.stderr }).toMatchObject({ code: 2, line: expect.stringContaining("cannot be a point's name") });
+    expect((await container.run("points")).stdout).toMatch(/^name +published\nbefore-deploy +20.*Z\n$/);
+    await (await spawnShardedWriter(container.data, SHARDS, 2, 40)).waitFor(/^done$/);
+    await running?.stop();
+    container.wipe();
+    expect((await container.run("restore", "-point", "before-deploy")).code).toBe(0);
+    expect(judgeShards(container.data, SHARDS)).toEqual({ events: 40, queued: 40, torn: 0, misplaced: 0 });
+  });
+
+  it("leaves no socket behind, and a killed one's is no hindrance", async () => {
+    await started();
+    await running?.kill9();
+    const gone = await container.run("status");
+    expect({ code: gone.code, line: gone.stderr }).toMatchObject({ code: 4, line: expect.stringMatching(/^litewake: no litewake replicates by .*litejoin\.yaml on this host: start litewake replicate, as the same user\n$/) });
+    running = container.start();
+    await running.waitFor(/metrics are served/);
+    await vi.waitFor(async () => expect((await container.run("status")).code).toBe(0), { timeout: 10_000 });
+  });
+
+  it.each([
+    ["nowhere", 'addr: "nowhere" is no address: write it as ":9090" or "127.0.0.1:9090"'],
+    ["127.0.0.1:70000", 'addr: "127.0.0.1:70000" is no address'],
+    ["192.0.2.1:9090", "cannot listen at 192.0.2.1:9090: "],
+  ])("does not start with addr %s", async (addr, line) => {
+    container.configure([`addr: "${addr}"`], SHARDS);
+    const { code, stderr } = await container.run("replicate");
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(line) });
+  });
+});
