@@ -86,7 +86,12 @@ export class Fleet implements AsyncDisposable {
       options.logger("warn", "the replica does not answer yet", { url: options.client.url, error: String(error) });
     });
     const databases = options.members.map((member) => replicationOf(member, options, parts));
-    const replication = await Replication.start({ databases, logger: options.logger, newHistory: options.newHistory, tolerant: true });
+    const replication = await Replication.start({
+      databases,
+      logger: options.logger,
+      newHistory: options.newHistory,
+      tolerant: true,
+    });
     const fleet = new Fleet(options, parts, replication);
     fleet.#running = fleet.#work();
     return fleet;
@@ -119,7 +124,9 @@ export class Fleet implements AsyncDisposable {
   /** Follows one more database from now on. */
   async add(member: FleetMember): Promise<void> {
     this.#names.set(member.path, member.name);
-    await this.#replication.add(replicationOf(member, this.#options, { client: this.#client, snapshots: this.#snapshots }));
+    await this.#replication.add(
+      replicationOf(member, this.#options, { client: this.#client, snapshots: this.#snapshots }),
+    );
   }
 
   /** Ships what is left of a database and lets it go. */
@@ -137,9 +144,13 @@ export class Fleet implements AsyncDisposable {
     if (name !== null) {
       checkPointName(name);
       const taken = (await listPoints(this.#client, { signal })).some((point) => point.name === name);
-      if (taken) throw new LitewakeError("refused", `there is a point named ${name} already`, { next: "choose another name" });
+      if (taken)
+        throw new LitewakeError("refused", `there is a point named ${name} already`, { next: "choose another name" });
     }
-    const deadline = AbortSignal.any([AbortSignal.timeout(POINT_DEADLINE_MS), ...(signal === undefined ? [] : [signal])]);
+    const deadline = AbortSignal.any([
+      AbortSignal.timeout(POINT_DEADLINE_MS),
+      ...(signal === undefined ? [] : [signal]),
+    ]);
     const cut = await this.#cut(deadline);
     const takenAt = new Date();
     await Promise.all(cut.databases.map((database) => database.durable(deadline)));
@@ -157,7 +168,9 @@ export class Fleet implements AsyncDisposable {
   async #cut(signal: AbortSignal) {
     const failed = this.#replication.status.find(({ state }) => state === "failed");
     if (failed !== undefined) {
-      throw new LitewakeError("refused", `no point can be taken while ${failed.path} is not followed`, { next: "see the log for why" });
+      throw new LitewakeError("refused", `no point can be taken while ${failed.path} is not followed`, {
+        next: "see the log for why",
+      });
     }
     for (let tries = 1; tries <= POINT_TRIES; tries++) {
       signal.throwIfAborted();
@@ -196,7 +209,9 @@ export class Fleet implements AsyncDisposable {
       this.#options.logger("debug", "restore point taken", { heldMs: Math.round(heldMs * 10) / 10 });
     } catch (error) {
       if (signal.aborted) return;
-      this.#options.logger("warn", "no restore point this time", { reason: error instanceof Error ? error.message : String(error) });
+      this.#options.logger("warn", "no restore point this time", {
+        reason: error instanceof Error ? error.message : String(error),
+      });
     }
   }
 
@@ -206,9 +221,14 @@ export class Fleet implements AsyncDisposable {
       const points = await listPoints(this.#client, { signal });
       const newest = points.at(-1)?.publishedAt.getTime() ?? 0;
       const old = points.filter(({ publishedAt }) => publishedAt.getTime() < newest - this.#options.retentionMs);
-      if (old.length > 0) await this.#client.delete(old.map(({ key }) => key), { signal });
+      if (old.length > 0)
+        await this.#client.delete(
+          old.map(({ key }) => key),
+          { signal },
+        );
     } catch (error) {
-      if (!signal.aborted) this.#options.logger("warn", "old restore points could not be deleted", { error: String(error) });
+      if (!signal.aborted)
+        this.#options.logger("warn", "old restore points could not be deleted", { error: String(error) });
     }
   }
 
@@ -258,8 +278,13 @@ function partsOf({ client, sharding, callsAtOnce }: FleetOptions): FleetParts {
   return parts;
 }
 
-function replicationOf(member: FleetMember, options: FleetOptions, parts: Pick<FleetParts, "client" | "snapshots">): DatabaseReplication {
-  const { syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs, maxWalBytes, tuning, sharding } = options;
+function replicationOf(
+  member: FleetMember,
+  options: FleetOptions,
+  parts: Pick<FleetParts, "client" | "snapshots">,
+): DatabaseReplication {
+  const { syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs, maxWalBytes, tuning, sharding } =
+    options;
   const own = prefixed(parts.client, member.name);
   // Where no manifest says which databases there are, each is noted before its first object.
   const client = sharding === undefined ? gated(own, (call) => noteMember(parts.client, member.name, call)) : own;

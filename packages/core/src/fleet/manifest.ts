@@ -39,7 +39,11 @@ export async function readManifest(client: ReplicaClient, options: CallOptions =
  * Sees to it that the replica has this sharding: writes the manifest if there is none. Throws kind `refused` with what
  * differs and the ways out.
  */
-export async function claimManifest(client: ReplicaClient, wanted: Sharding, options: CallOptions = {}): Promise<Manifest> {
+export async function claimManifest(
+  client: ReplicaClient,
+  wanted: Sharding,
+  options: CallOptions = {},
+): Promise<Manifest> {
   const found = await readManifest(client, options);
   if (found !== undefined) {
     refuseOther(found, wanted, client.url);
@@ -59,33 +63,54 @@ export async function claimManifest(client: ReplicaClient, wanted: Sharding, opt
 /** Throws kind `refused` where the configuration is of another sharding than the replica. */
 export function refuseOther(found: Manifest, wanted: Sharding, url: string): void {
   if (found.shards.length !== wanted.shards.length) {
-    throw new LitewakeError("refused", `shard_count is ${wanted.shards.length}, but the replica ${url} holds ${found.shards.length} shards`, {
-      next: `rows would be looked for in the wrong shard; set shard_count back to ${found.shards.length}, or start a new replica with another replica_url`,
-    });
+    throw new LitewakeError(
+      "refused",
+      `shard_count is ${wanted.shards.length}, but the replica ${url} holds ${found.shards.length} shards`,
+      {
+        next: `rows would be looked for in the wrong shard; set shard_count back to ${found.shards.length}, or start a new replica with another replica_url`,
+      },
+    );
   }
   if (found.hashBits !== wanted.hashBits) {
-    throw new LitewakeError("refused", `hash is fnv1a-${wanted.hashBits}, but the replica ${url} was made with fnv1a-${found.hashBits}`, {
-      next: `set hash back to fnv1a-${found.hashBits}, or start a new replica with another replica_url`,
-    });
+    throw new LitewakeError(
+      "refused",
+      `hash is fnv1a-${wanted.hashBits}, but the replica ${url} was made with fnv1a-${found.hashBits}`,
+      {
+        next: `set hash back to fnv1a-${found.hashBits}, or start a new replica with another replica_url`,
+      },
+    );
   }
   const renamed = found.shards.findIndex((name, n) => name !== wanted.shards[n]);
   if (renamed >= 0) {
-    throw new LitewakeError("refused", `shard ${renamed} is ${wanted.shards[renamed]}, but in the replica ${url} it is ${found.shards[renamed]}`, {
-      next: "set shard_name back, or start a new replica with another replica_url",
-    });
+    throw new LitewakeError(
+      "refused",
+      `shard ${renamed} is ${wanted.shards[renamed]}, but in the replica ${url} it is ${found.shards[renamed]}`,
+      {
+        next: "set shard_name back, or start a new replica with another replica_url",
+      },
+    );
   }
   if (found.dlq !== null && found.dlq !== wanted.dlq) {
-    throw new LitewakeError("refused", `the replica ${url} holds the dead letter queue ${found.dlq}, the configuration has ${wanted.dlq ?? "none"}`, {
-      next: "set dlq back, or start a new replica with another replica_url",
-    });
+    throw new LitewakeError(
+      "refused",
+      `the replica ${url} holds the dead letter queue ${found.dlq}, the configuration has ${wanted.dlq ?? "none"}`,
+      {
+        next: "set dlq back, or start a new replica with another replica_url",
+      },
+    );
   }
 }
 
 function proven(value: Readonly<Record<string, unknown>>, where: string): Manifest {
   const { epoch, shards, hash, dlq } = value;
   const bits = typeof hash === "object" && hash !== null && "bits" in hash ? hash.bits : undefined;
-  const isSound = Number.isSafeInteger(epoch) && isNames(shards) && (bits === 32 || bits === 64) && (dlq === null || typeof dlq === "string");
-  if (!isSound) throw new LitewakeError("damaged", `${where} is no manifest`, { next: "restore each shard by its own URL" });
+  const isSound =
+    Number.isSafeInteger(epoch) &&
+    isNames(shards) &&
+    (bits === 32 || bits === 64) &&
+    (dlq === null || typeof dlq === "string");
+  if (!isSound)
+    throw new LitewakeError("damaged", `${where} is no manifest`, { next: "restore each shard by its own URL" });
   return { epoch: Number(epoch), shards, hashBits: bits, dlq };
 }
 

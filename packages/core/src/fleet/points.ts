@@ -38,11 +38,18 @@ export function checkPointName(name: string): void {
 }
 
 /** Publishes a point, of which everything must be durable. Throws kind `refused` if the name is taken. */
-export async function publishPoint(client: ReplicaClient, point: RestorePoint, options: CallOptions = {}): Promise<void> {
+export async function publishPoint(
+  client: ReplicaClient,
+  point: RestorePoint,
+  options: CallOptions = {},
+): Promise<void> {
   const { name, takenAt, epoch } = point;
   const key = name === null ? `${TIMED}${takenAt.toISOString().replaceAll(/[-:.]/g, "")}.json` : `${NAMED}${name}.json`;
   const databases = Object.fromEntries(
-    [...point.places].map(([folder, { generation, index, offset, snapshot }]) => [folder, [generation, index, offset, snapshot]]),
+    [...point.places].map(([folder, { generation, index, offset, snapshot }]) => [
+      folder,
+      [generation, index, offset, snapshot],
+    ]),
   );
   const done = await createOwn(client, key, { version: 1, name, takenAt, epoch, databases }, options);
   if (!done && name !== null) {
@@ -69,7 +76,11 @@ export interface PointTarget {
 }
 
 /** Finds and reads a point. Throws kind `no-backup` where none fits, with what there is. */
-export async function findPoint(client: ReplicaClient, target: PointTarget, options: CallOptions = {}): Promise<RestorePoint> {
+export async function findPoint(
+  client: ReplicaClient,
+  target: PointTarget,
+  options: CallOptions = {},
+): Promise<RestorePoint> {
   const listed = await listPoints(client, options);
   const { name, timestamp } = target;
   const fitting = listed.filter((point) =>
@@ -97,7 +108,8 @@ function noneFits(listed: readonly ListedPoint[], { name, timestamp }: PointTarg
   if (name !== undefined) {
     const names = listed.flatMap((point) => (point.name === null ? [] : [point.name]));
     return new LitewakeError("no-backup", `${url} holds no point named ${JSON.stringify(name)}`, {
-      next: names.length === 0 ? "it holds points by time only: use -timestamp" : `it holds ${names.slice(-10).join(", ")}`,
+      next:
+        names.length === 0 ? "it holds points by time only: use -timestamp" : `it holds ${names.slice(-10).join(", ")}`,
     });
   }
   return new LitewakeError("no-backup", `the first restore point in ${url} is of ${first.publishedAt.toISOString()}`, {
@@ -112,7 +124,10 @@ function proven(value: Readonly<Record<string, unknown>>, where: string): Restor
   for (const [folder, given] of entries) {
     const [generation, index, offset, snapshot] = Array.isArray(given) ? (given as unknown[]) : [];
     const numbers = [index, offset, snapshot];
-    const isSound = typeof generation === "string" && isGeneration(generation) && numbers.every((n) => Number.isSafeInteger(n) && Number(n) >= 0);
+    const isSound =
+      typeof generation === "string" &&
+      isGeneration(generation) &&
+      numbers.every((n) => Number.isSafeInteger(n) && Number(n) >= 0);
     if (!isSound) throw damaged(where);
     places.set(folder, { generation, index: Number(index), offset: Number(offset), snapshot: Number(snapshot) });
   }
@@ -122,5 +137,7 @@ function proven(value: Readonly<Record<string, unknown>>, where: string): Restor
 }
 
 function damaged(where: string): LitewakeError {
-  return new LitewakeError("damaged", `${where} is no restore point`, { next: "choose another point or an earlier time" });
+  return new LitewakeError("damaged", `${where} is no restore point`, {
+    next: "choose another point or an earlier time",
+  });
 }

@@ -66,7 +66,10 @@ async function restoreAll(request: FleetRestoreRequest): Promise<FleetRestoreRes
   const { client, members, target, signal, logger = silent } = request;
   const staging = new Staging(members.map(({ path }) => path));
   const recovered = await staging.recover();
-  if (recovered > 0) logger("warn", "an earlier restore was whole but had been interrupted; it is in place now", { databases: recovered });
+  if (recovered > 0)
+    logger("warn", "an earlier restore was whole but had been interrupted; it is in place now", {
+      databases: recovered,
+    });
   await refuseSharding(request, logger);
   const point = target === undefined ? undefined : await findPoint(client, target, { signal });
   const there = members.filter(({ path }) => fs.existsSync(path));
@@ -101,7 +104,9 @@ async function restoreAll(request: FleetRestoreRequest): Promise<FleetRestoreRes
       }
     });
     await refuseLost(fresh, point, request);
-    await staging.commit(done.map(({ path, result: { replicaUrl, position } }) => ({ output: path, replicaUrl, position })));
+    await staging.commit(
+      done.map(({ path, result: { replicaUrl, position } }) => ({ output: path, replicaUrl, position })),
+    );
   } catch (error) {
     await staging.discard();
     throw error;
@@ -151,7 +156,11 @@ async function restoreMember(
 }
 
 /** A database that a point knows was shipped once: if nothing of it is there, it was lost, and must not begin anew. */
-async function refuseLost(fresh: readonly string[], point: RestorePoint | undefined, { client, signal }: FleetRestoreRequest): Promise<void> {
+async function refuseLost(
+  fresh: readonly string[],
+  point: RestorePoint | undefined,
+  { client, signal }: FleetRestoreRequest,
+): Promise<void> {
   if (fresh.length === 0 || point !== undefined) return;
   const newest = await findPoint(client, {}, { signal }).catch((error: unknown) => {
     if (error instanceof LitewakeError && error.kind !== "unreachable") return undefined;
@@ -159,9 +168,13 @@ async function refuseLost(fresh: readonly string[], point: RestorePoint | undefi
   });
   const lost = fresh.find((name) => newest?.places.has(name));
   if (lost === undefined) return;
-  throw new LitewakeError("damaged", `${client.url}/${lost} holds no backup any more, though a restore point says that it did`, {
-    next: "bring its objects back, or set up another replica",
-  });
+  throw new LitewakeError(
+    "damaged",
+    `${client.url}/${lost} holds no backup any more, though a restore point says that it did`,
+    {
+      next: "bring its objects back, or set up another replica",
+    },
+  );
 }
 
 /** A point holds databases that the configuration does not know: then something would be left behind without a word. */

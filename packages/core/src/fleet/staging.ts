@@ -85,7 +85,10 @@ export class Staging {
 
   async #read(): Promise<readonly Staged[] | undefined> {
     try {
-      const value = JSON.parse(await readFile(this.#journal, "utf8")) as { version?: unknown; staged?: readonly Staged[] };
+      const value = JSON.parse(await readFile(this.#journal, "utf8")) as {
+        version?: unknown;
+        staged?: readonly Staged[];
+      };
       // Renamed into place when it was whole: what is in it was written by `#write`.
       return value.version === 1 ? value.staged : undefined;
     } catch {

@@ -4,9 +4,9 @@ import { LitewakeError, type Logger } from "@litewake/core";
 import { openReplica } from "../backends.ts";
 import { DEFAULT_PATIENCE_MS, patient } from "../cli/patience.ts";
 import { createLogger } from "../cli/log.ts";
-import { readConfig } from "../config/read-config.ts";
 import { RunningFleet } from "../fleet/start.ts";
 import type { Call, Failure, News, Order } from "./messages.ts";
+import { configurationOf } from "./options.ts";
 
 const STATUS_MS = 500;
 const STOP_DEADLINE_MS = 30_000;
@@ -33,12 +33,17 @@ class Engine {
     else void this.#answer(order.id, order.call);
   }
 
-  async #start({ text, cwd, newHistory, restore }: Extract<Order, { kind: "start" }>): Promise<void> {
+  async #start({ source, cwd, newHistory, restore }: Extract<Order, { kind: "start" }>): Promise<void> {
     try {
-      const config = readConfig({ file: "replicate()", text, env: process.env, expandEnv: false, cwd });
+      const config = configurationOf(source);
       const { fleet } = config;
       if (fleet === undefined) throw new LitewakeError("internal", "the engine was started without a fleet");
-      if (process.ppid === 1) this.logger("warn", "the application is the container's first process: when it is killed the container ends at once, and with it the engine; start it as litewake replicate -exec or under an init such as tini", {});
+      if (process.ppid === 1)
+        this.logger(
+          "warn",
+          "the application is the container's first process: when it is killed the container ends at once, and with it the engine; start it as litewake replicate -exec or under an init such as tini",
+          {},
+        );
       const client = await openReplica(fleet.root, process.env, { packages: config.backends, from: [cwd] });
       this.#close = () => client.close();
       const patientClient = patient(client, DEFAULT_PATIENCE_MS, (line) => this.logger("warn", line));

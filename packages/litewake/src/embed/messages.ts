@@ -1,9 +1,16 @@
 // What the application's process and the engine's say to each other, as plain JSON over the channel between them.
+import type { Source } from "./options.ts";
 import type { DatabaseStatus, FailureKind, LogFields, LogLevel } from "@litewake/core";
 
 /** From the application. */
 export type Order =
-  | { readonly kind: "start"; readonly text: string; readonly cwd: string; readonly newHistory: boolean; readonly restore: boolean }
+  | {
+      readonly kind: "start";
+      readonly source: Source;
+      readonly cwd: string;
+      readonly newHistory: boolean;
+      readonly restore: boolean;
+    }
   | { readonly kind: "call"; readonly id: number; readonly call: Call };
 
 export type Call =

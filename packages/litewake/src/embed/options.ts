@@ -1,4 +1,8 @@
-// What an application asks for: the keys of the `replication:` block, as plain data.
+// What an application asks for: the keys of the `replication:` block, as plain data or in its own configuration file.
+import fs from "node:fs";
+import { LitewakeError } from "@litewake/core";
+import type { Config } from "../config/config.ts";
+import { readConfig } from "../config/read-config.ts";
 
 /** The keys of the `replication:` block (docs/configuration.md). Durations are text such as `"1s"`. */
 export interface ReplicationSettings {
@@ -32,7 +36,33 @@ export interface ReplicationSettings {
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** As the text of a configuration file, so that there is one reader and one set of messages. */
-export function asConfiguration(settings: ReplicationSettings): string {
-  return JSON.stringify({ replication: { enabled: true, ...settings } });
+/** A configuration as the one reader takes it, so that there is one set of messages. */
+export interface Source {
+  readonly file: string;
+  readonly text: string;
+  readonly expandEnv: boolean;
+}
+
+/** Settings as plain data, or the path of a YAML file with a `replication:` block. `call`: what the messages name. */
+export function sourceOf(settings: ReplicationSettings | string, call: string): Source {
+  if (typeof settings !== "string") {
+    return { file: call, text: JSON.stringify({ replication: { enabled: true, ...settings } }), expandEnv: false };
+  }
+  try {
+    return { file: settings, text: fs.readFileSync(settings, "utf8"), expandEnv: true };
+  } catch (cause) {
+    throw new LitewakeError("usage", `configuration file ${settings} cannot be read`, {
+      next: "check the path",
+      cause,
+    });
+  }
+}
+
+/** The configuration, with the environment and working directory of this process. */
+export function configurationOf(source: Source): Config {
+  const config = readConfig({ ...source, env: process.env, cwd: process.cwd() });
+  if (config.fleet !== undefined || config.disabled) return config;
+  throw new LitewakeError("usage", `${source.file} has no replication: block`, {
+    next: "add one, or use litewake replicate for `dbs:`",
+  });
 }

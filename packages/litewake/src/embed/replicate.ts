@@ -2,10 +2,9 @@
 import { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DatabaseStatus, LitewakeError, type SyncedDatabase } from "@litewake/core";
-import { readConfig } from "../config/read-config.ts";
 import { EngineProcess } from "./engine-process.ts";
 import type { News } from "./messages.ts";
-import { asConfiguration, type ReplicationSettings } from "./options.ts";
+import { configurationOf, type ReplicationSettings, type Source, sourceOf } from "./options.ts";
 
 export interface ReplicateOptions {
   /** Begin a new history although the local databases are empty or older than the replica. */
@@ -37,9 +36,10 @@ const LAST_RESTART_MS = 30_000;
 
 /** Replication of an application's databases. End it with `stop`, or `await using`. */
 export class Replicated extends EventEmitter<ReplicationEvents> implements AsyncDisposable {
-  readonly #text: string;
+  readonly #source: Source;
   readonly #newHistory: boolean;
-  readonly #off: boolean;
+  /** Why nothing is to be replicated here. */
+  readonly #off: string | undefined;
   #engine: EngineProcess | undefined;
   #status: readonly DatabaseStatus[] = [];
   #stopping = false;
@@ -48,16 +48,16 @@ export class Replicated extends EventEmitter<ReplicationEvents> implements Async
   #early: News[] | undefined = [];
 
   /** Use `replicate`. */
-  constructor(text: string, { newHistory = false }: ReplicateOptions, off: boolean) {
+  constructor(source: Source, { newHistory = false }: ReplicateOptions, off: string | undefined) {
     super();
-    this.#text = text;
+    this.#source = source;
     this.#newHistory = newHistory;
     this.#off = off;
   }
 
   /** @internal */
   async begin(): Promise<this> {
-    if (!this.#off) await this.#launch(true);
+    if (this.#off === undefined) await this.#launch(true);
     // What was told during the start is heard by listeners that are added right after it.
     setImmediate(() => {
       const early = this.#early ?? [];
@@ -88,7 +88,11 @@ export class Replicated extends EventEmitter<ReplicationEvents> implements Async
 
   /** Takes a restore point over all databases; resolves when it can be restored. Rejects with kind `refused` if the name is taken. */
   async point(name: string | null = null): Promise<EmbeddedPoint> {
-    const taken = (await this.#running().ask({ method: "point", name })) as { name: string | null; takenAt: string; heldMs: number };
+    const taken = (await this.#running().ask({ method: "point", name })) as {
+      name: string | null;
+      takenAt: string;
+      heldMs: number;
+    };
     return { name: taken.name, takenAt: new Date(taken.takenAt), heldMs: taken.heldMs };
   }
 
@@ -112,7 +116,7 @@ export class Replicated extends EventEmitter<ReplicationEvents> implements Async
 
   #running(): EngineProcess {
     if (this.#engine !== undefined) return this.#engine;
-    const why = this.#off ? "replication is switched off (enabled: false)" : this.#stopping ? "replication was stopped" : "the engine is being started again";
+    const why = this.#off ?? (this.#stopping ? "replication was stopped" : "the engine is being started again");
     throw new LitewakeError("aborted", why);
   }
 
@@ -126,7 +130,7 @@ export class Replicated extends EventEmitter<ReplicationEvents> implements Async
         void this.#relaunch();
       },
     });
-    await engine.start({ text: this.#text, cwd: process.cwd(), newHistory: this.#newHistory, restore });
+    await engine.start({ source: this.#source, cwd: process.cwd(), newHistory: this.#newHistory, restore });
     this.#engine = engine;
     this.#restartMs = FIRST_RESTART_MS;
   }
@@ -144,7 +148,8 @@ export class Replicated extends EventEmitter<ReplicationEvents> implements Async
   // An "error" event that nobody listens to would end the application; said it must be all the same.
   #report(error: unknown): void {
     if (this.listenerCount("error") > 0) this.emit("error", error instanceof Error ? error : new Error(String(error)));
-    else if (this.listenerCount("log") === 0) process.stderr.write(`litewake: ${error instanceof Error ? error.message : String(error)}\n`);
+    else if (this.listenerCount("log") === 0)
+      process.stderr.write(`litewake: ${error instanceof Error ? error.message : String(error)}\n`);
   }
 
   #take(news: News): void {
@@ -155,9 +160,14 @@ export class Replicated extends EventEmitter<ReplicationEvents> implements Async
       const isHeard = this.emit("log", { level, message, fields });
       if (level === "warn" && !isHeard) process.stderr.write(`litewake: ${message}\n`);
       if (message === "new generation") {
-        this.emit("generation", { path: String(fields["db"]), generation: String(fields["generation"]), reason: String(fields["reason"]) });
+        this.emit("generation", {
+          path: String(fields["db"]),
+          generation: String(fields["generation"]),
+          reason: String(fields["reason"]),
+        });
       }
-      if (level === "error") this.#report(new Error([message, fields["db"], fields["error"]].filter(Boolean).join(": ")));
+      if (level === "error")
+        this.#report(new Error([message, fields["db"], fields["error"]].filter(Boolean).join(": ")));
     } else if (news.kind === "status" || news.kind === "started") {
       this.#compare(news.status);
     }
@@ -171,19 +181,27 @@ export class Replicated extends EventEmitter<ReplicationEvents> implements Async
       const [replica] = database.replicas;
       if (old?.state !== database.state || old.replicas[0]?.state !== replica?.state) this.emit("state", database);
       const { pendingBytes = 0, lagMs = 0 } = replica ?? {};
-      if (old !== undefined && (old.replicas[0]?.pendingBytes ?? 0) !== pendingBytes) this.emit("lag", { path: database.path, pendingBytes, lagMs });
+      if (old !== undefined && (old.replicas[0]?.pendingBytes ?? 0) !== pendingBytes)
+        this.emit("lag", { path: database.path, pendingBytes, lagMs });
     }
   }
 }
 
 /**
  * Restores what is missing (`restore_on_boot`), then follows the databases until `stop`. To be called before the application
- * opens them. Rejects with a `LitewakeError` in one line: `usage` for the settings, and as `restore` and `litewake replicate`.
+ * opens them. `settings`: the keys of the `replication:` block, or the path of the YAML file that has it. Rejects with a `LitewakeError` in one line: `usage` for the settings, and as `restore` and `litewake replicate`.
  *
  * When the application ends, in whatever way, the engine ships what was committed and ends too.
  */
-export async function replicate(settings: ReplicationSettings, options: ReplicateOptions = {}): Promise<Replicated> {
-  const text = asConfiguration(settings);
-  const { disabled } = readConfig({ file: "replicate()", text, env: process.env, expandEnv: false, cwd: process.cwd() });
-  return new Replicated(text, options, disabled).begin();
+export async function replicate(
+  settings: ReplicationSettings | string,
+  options: ReplicateOptions = {},
+): Promise<Replicated> {
+  const source = sourceOf(settings, "replicate()");
+  const { disabled, fleet } = configurationOf(source);
+  let off = disabled ? "replication is switched off (enabled: false)" : undefined;
+  // A file says who replicates; a call by itself means that this process does.
+  if (typeof settings === "string" && fleet?.mode === "sidecar")
+    off = `${settings} says mode: sidecar, so litewake replicate does it`;
+  return new Replicated(source, options, off).begin();
 }

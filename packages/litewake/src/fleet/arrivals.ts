@@ -49,7 +49,10 @@ export class Arrivals {
       this.#known.add(member.path);
       this.#logger("info", "a database has appeared", { database: member.name });
       await this.#running.add(member).catch((error: unknown) => {
-        this.#logger("error", "it is not followed", { database: member.name, error: error instanceof Error ? error.message : String(error) });
+        this.#logger("error", "it is not followed", {
+          database: member.name,
+          error: error instanceof Error ? error.message : String(error),
+        });
       });
     }
     const there = new Set(members.map(({ path }) => path));
@@ -59,7 +62,11 @@ export class Arrivals {
       if (!this.#missed.has(path)) continue;
       this.#known.delete(path);
       this.#logger("info", "a database is gone; its replica stays", { db: path });
-      await this.#running.remove(path).catch((error: unknown) => this.#logger("warn", "its last commits may be missing", { db: path, error: String(error) }));
+      await this.#running
+        .remove(path)
+        .catch((error: unknown) =>
+          this.#logger("warn", "its last commits may be missing", { db: path, error: String(error) }),
+        );
     }
     this.#missed = new Set(gone);
   }

@@ -14,7 +14,10 @@ export async function membersOf(fleet: FleetConfig): Promise<FleetMember[]> {
     return [...shards, ...(dlq === null ? [] : [dlq])].map((name) => ({ name, path: fileOf(fleet, name) }));
   }
   // A name without wildcards is waited for, wherever its file is now.
-  if (!isDynamicPattern(layout.pattern)) return [{ name: nameOf(fleet, path.join(fleet.folder, layout.pattern)), path: path.join(fleet.folder, layout.pattern) }];
+  if (!isDynamicPattern(layout.pattern))
+    return [
+      { name: nameOf(fleet, path.join(fleet.folder, layout.pattern)), path: path.join(fleet.folder, layout.pattern) },
+    ];
   const files = await glob(layout.pattern, { cwd: fleet.folder, absolute: true, onlyFiles: true, dot: false });
   return files
     .map((file) => ({ name: nameOf(fleet, file), path: path.normalize(file) }))
@@ -23,7 +26,11 @@ export async function membersOf(fleet: FleetConfig): Promise<FleetMember[]> {
 }
 
 /** Those that the replica knows of, though their files may be gone. One listing for a fleet that goes by a pattern. */
-export async function knownMembers(fleet: FleetConfig, client: ReplicaClient, signal?: AbortSignal): Promise<FleetMember[]> {
+export async function knownMembers(
+  fleet: FleetConfig,
+  client: ReplicaClient,
+  signal?: AbortSignal,
+): Promise<FleetMember[]> {
   if (fleet.layout.kind === "shards") return membersOf(fleet);
   const names = await notedMembers(client, { signal });
   return names.map((name) => ({ name, path: fileOf(fleet, name) }));

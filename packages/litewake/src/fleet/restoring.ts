@@ -1,5 +1,12 @@
 // Restores the databases of a fleet, and says how it goes: a line on a terminal while it runs, and one for each database.
-import { formatPosition, type FleetRestoreResult, type Logger, type PointTarget, restoreFleet, type RestoreProgress } from "@litewake/core";
+import {
+  formatPosition,
+  type FleetRestoreResult,
+  type Logger,
+  type PointTarget,
+  restoreFleet,
+  type RestoreProgress,
+} from "@litewake/core";
 import type { ReplicaClient } from "@litewake/core/backend";
 import { ProgressLine } from "../cli/progress.ts";
 import { formatBytes } from "../cli/table.ts";
@@ -39,7 +46,12 @@ export async function restoreDatabases(restoring: FleetRestoring): Promise<Fleet
     onProgress: (name, one) => line.show(progress.take(name, one)),
     onRestored: (name, { position, bytesFetched, elapsedMs }) => {
       progress.done();
-      say("info", "restored", { database: name, position: formatPosition(position), fetched: formatBytes(bytesFetched), ms: elapsedMs });
+      say("info", "restored", {
+        database: name,
+        position: formatPosition(position),
+        fetched: formatBytes(bytesFetched),
+        ms: elapsedMs,
+      });
     },
   });
   line.clear();

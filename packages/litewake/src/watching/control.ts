@@ -25,7 +25,9 @@ export async function listenForCommands(configFile: string, options: ServerOptio
     if (process.platform !== "win32") await clear(socket);
     return await StatusServer.listen(socket, options);
   } catch (error) {
-    options.logger("warn", "litewake status and point will not reach this process", { reason: error instanceof Error ? error.message : String(error) });
+    options.logger("warn", "litewake status and point will not reach this process", {
+      reason: error instanceof Error ? error.message : String(error),
+    });
     return undefined;
   }
 }
@@ -49,7 +51,11 @@ async function clear(socket: string): Promise<void> {
 }
 
 /** Asks the process that replicates by this configuration. Throws kind `unreachable` when there is none. */
-export async function askRunning(configFile: string, method: "GET" | "POST", target: string): Promise<{ readonly ok: boolean; readonly body: Record<string, unknown> }> {
+export async function askRunning(
+  configFile: string,
+  method: "GET" | "POST",
+  target: string,
+): Promise<{ readonly ok: boolean; readonly body: Record<string, unknown> }> {
   const socketPath = controlSocket(configFile);
   return new Promise((resolve, reject) => {
     const request = http.request({ socketPath, method, path: target, timeout: ANSWER_MS }, (response) => {
@@ -63,7 +69,12 @@ export async function askRunning(configFile: string, method: "GET" | "POST", tar
     });
     request.on("timeout", () => request.destroy(new Error("no answer in time")));
     request.on("error", (cause) => {
-      reject(new LitewakeError("unreachable", `no litewake replicates by ${configFile} on this host`, { next: "start litewake replicate, as the same user", cause }));
+      reject(
+        new LitewakeError("unreachable", `no litewake replicates by ${configFile} on this host`, {
+          next: "start litewake replicate, as the same user",
+          cause,
+        }),
+      );
     });
     request.end();
   });

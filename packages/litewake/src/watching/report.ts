@@ -25,7 +25,14 @@ const startedAt = new Date();
 /** `staleMs`: a replica that has been behind for longer is a problem. */
 export function reportOf({ status }: Watched, staleMs: number): Report {
   const problems = status.flatMap((database) => problemsOf(database, staleMs));
-  return { version: 1, pid: process.pid, startedAt: startedAt.toISOString(), healthy: problems.length === 0, problems, databases: status };
+  return {
+    version: 1,
+    pid: process.pid,
+    startedAt: startedAt.toISOString(),
+    healthy: problems.length === 0,
+    problems,
+    databases: status,
+  };
 }
 
 function problemsOf({ path, state, replicas }: DatabaseStatus, staleMs: number): string[] {

@@ -45,7 +45,14 @@ export class StatusServer implements AsyncDisposable {
     const server = http.createServer((request, response) => void answer(request, response, options));
     const where = typeof at === "string" ? at : `${at.host ?? ""}:${at.port}`;
     await new Promise<void>((resolve, reject) => {
-      server.once("error", (error) => reject(new LitewakeError("usage", `cannot listen at ${where}: ${error.message}`, { next: "choose another addr", cause: error })));
+      server.once("error", (error) =>
+        reject(
+          new LitewakeError("usage", `cannot listen at ${where}: ${error.message}`, {
+            next: "choose another addr",
+            cause: error,
+          }),
+        ),
+      );
       server.once("listening", resolve);
       if (typeof at === "string") server.listen(at);
       else server.listen(at.port, at.host);
@@ -69,7 +76,11 @@ export class StatusServer implements AsyncDisposable {
   }
 }
 
-async function answer(request: http.IncomingMessage, response: http.ServerResponse, options: ServerOptions): Promise<void> {
+async function answer(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  options: ServerOptions,
+): Promise<void> {
   const { watched, staleMs, point } = options;
   const url = new URL(request.url ?? "/", "http://localhost");
   request.resume();
@@ -91,7 +102,11 @@ async function answer(request: http.IncomingMessage, response: http.ServerRespon
     case "/metrics":
       return reply(200, "text/plain; version=0.0.4", metricsOf(report, watched));
     case "/healthz":
-      return reply(report.healthy ? 200 : 503, "text/plain", report.healthy ? "ok\n" : `${report.problems.join("\n")}\n`);
+      return reply(
+        report.healthy ? 200 : 503,
+        "text/plain",
+        report.healthy ? "ok\n" : `${report.problems.join("\n")}\n`,
+      );
     case "/status":
       return reply(200, "application/json", `${JSON.stringify(report)}\n`);
     default:
