@@ -16,6 +16,7 @@ export {
   type SyncedDatabase,
 } from "./shipping/replication.ts";
 export { Fleet, type FleetOptions, type TakenPoint } from "./fleet/fleet.ts";
+export { Lease, leased, type LeaseOptions } from "./fleet/lease.ts";
 export { fnv1a32, fnv1a64, type HashBits, shardOf } from "./fleet/hash.ts";
 export { type Manifest, readManifest, type Sharding } from "./fleet/manifest.ts";
 export { type FleetMember, notedMembers } from "./fleet/members.ts";

@@ -20,7 +20,7 @@ export {
   runLitestream,
   startLitestreamReplicate,
 } from "./litestream.ts";
-export { runLitewake, spawnLitewake } from "./litewake.ts";
+export { litewakeBinary, runLitewake, spawnLitewake } from "./litewake.ts";
 export { ManagedProcess, type ProcessEnd, type SpawnOptions } from "./managed-process.ts";
 export { lookInto } from "./private-copy.ts";
 export { cacheFolder, repositoryRoot } from "./repository.ts";

@@ -4,11 +4,12 @@ import { ManagedProcess, type SpawnOptions } from "./managed-process.ts";
 import { repositoryRoot } from "./repository.ts";
 import { type RunResult, runToEnd } from "./run-to-end.ts";
 
-const binary = path.join(repositoryRoot, "packages/litewake/bin/litewake.js");
+/** What `litewake` is in this checkout. */
+export const litewakeBinary: string = path.join(repositoryRoot, "packages/litewake/bin/litewake.js");
 
 /** Starts `litewake ARGS`; the handle waits for lines, stops, kills, pauses. */
 export function spawnLitewake(args: readonly string[], options: SpawnOptions = {}): ManagedProcess {
-  return new ManagedProcess(process.execPath, [binary, ...args], options);
+  return new ManagedProcess(process.execPath, [litewakeBinary, ...args], options);
 }
 
 /** Runs `litewake ARGS` to its end. */
@@ -16,5 +17,5 @@ export async function runLitewake(
   args: readonly string[],
   options: SpawnOptions & { timeoutMs?: number } = {},
 ): Promise<RunResult> {
-  return await runToEnd(process.execPath, [binary, ...args], options);
+  return await runToEnd(process.execPath, [litewakeBinary, ...args], options);
 }

@@ -9,6 +9,7 @@ import type { DatabaseReplication, DatabaseStatus } from "../shipping/database-r
 import { Replication, type SyncedDatabase } from "../shipping/replication.ts";
 import { gated } from "./gate.ts";
 import { fnv1a32 } from "./hash.ts";
+import { type Lease, leased } from "./lease.ts";
 import { claimManifest, type Manifest, type Sharding } from "./manifest.ts";
 import { type FleetMember, noteMember } from "./members.ts";
 import { checkPointName, listPoints, publishPoint, type RestorePoint } from "./points.ts";
@@ -32,6 +33,8 @@ export interface FleetOptions {
   readonly tuning?: DatabaseReplication["tuning"];
   /** Calls to the store at the same time, over all databases; default 32. */
   readonly callsAtOnce?: number | undefined;
+  /** Held by this process: without it nothing is written. Undefined: none is kept. */
+  readonly lease?: Lease | undefined;
 }
 
 /** A restore point that was taken. */
@@ -261,9 +264,10 @@ interface FleetParts {
   onManifest: (manifest: Manifest) => void;
 }
 
-function partsOf({ client, sharding, callsAtOnce }: FleetOptions): FleetParts {
+function partsOf({ client, sharding, callsAtOnce, lease }: FleetOptions): FleetParts {
   let manifest: Manifest | undefined;
-  const narrow = limited(client, new ConcurrencyLimit(callsAtOnce ?? CALLS_AT_ONCE));
+  const own = lease === undefined ? client : leased(client, lease);
+  const narrow = limited(own, new ConcurrencyLimit(callsAtOnce ?? CALLS_AT_ONCE));
   const parts: FleetParts = {
     snapshots: new ConcurrencyLimit(SNAPSHOTS_AT_ONCE),
     claim: async (options) => {
@@ -303,6 +307,7 @@ function replicationOf(
         retentionMs,
         retentionCheckIntervalMs,
         snapshots: parts.snapshots,
+        leased: options.lease !== undefined,
       },
     ],
   };

@@ -29,6 +29,8 @@ export interface ShipperTarget {
   readonly maxIndexBytes?: number | undefined;
   /** Snapshots that this process takes at the same time. Default: no limit. */
   readonly snapshots?: ConcurrencyLimit | undefined;
+  /** A lease says that nobody else writes here: what another process has left in our place ends the generation, not us. */
+  readonly leased?: boolean | undefined;
 }
 
 /** Where a replica stands in the live log. */
@@ -343,7 +345,11 @@ export class Shipper implements LogReader {
     this.#host.step("segment:put");
     await settleConflict(this.target.client, key, () => this.#put(key, body, signal), () =>
       segmentBytes({ ...span, limit: this.#frozenEnd ?? limit }, log.wal, () => {}),
-    );
+    ).catch((error: unknown) => {
+      // A put of the lease's last owner that came in late.
+      if (this.target.leased !== true || !(error instanceof LitewakeError) || error.kind !== "refused") throw error;
+      throw new ContinuityLost(error.message);
+    });
     if (end === undefined) throw new Error(`${this.target.client.url} acknowledged ${key} before it was read whole`);
     this.#host.step("segment:acknowledged");
     const done: SegmentEnd = end;

@@ -56,6 +56,8 @@ export interface FleetConfig {
   readonly folder: string;
   readonly layout: ShardLayout | PatternLayout;
   readonly restoreOnBoot: boolean;
+  /** A lease that was not renewed for so long may be taken over; 0: none is kept. Milliseconds. */
+  readonly leaseMs: number;
   /** 0: restore points only when asked for. */
   readonly pointsIntervalMs: number;
   readonly maxWalBytes: number | undefined;

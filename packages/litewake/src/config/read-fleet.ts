@@ -25,6 +25,7 @@ const KEYS = [
   "databases",
   "hash",
   "points",
+  "lease",
   "retention_check_interval",
   "max_wal",
   "barrier",
@@ -37,7 +38,7 @@ const KEYS = [
 ];
 const HOUR_MS = 3_600_000;
 /** The replication page's defaults, and ours for what it does not name. Milliseconds. */
-const DEFAULTS = { sync: 1000, snapshot: HOUR_MS, retention: 72 * HOUR_MS, check: HOUR_MS, points: 10_000 };
+const DEFAULTS = { sync: 1000, snapshot: HOUR_MS, retention: 72 * HOUR_MS, check: HOUR_MS, points: 10_000, lease: 30_000 };
 const MAX_SHARDS = 100_000;
 
 /** Throws one line with file, line and column. */
@@ -61,6 +62,7 @@ export function readFleet(root: YamlMap, options: ReadOptions): Omit<Config, "fo
   };
   const rest = {
     restoreOnBoot: block.boolean("restore_on_boot") ?? true,
+    leaseMs: block.duration("lease") ?? DEFAULTS.lease,
     pointsIntervalMs: block.duration("points") ?? DEFAULTS.points,
     maxWalBytes: block.size("max_wal"),
     sealed: barrier === "sealed",

@@ -33,7 +33,7 @@ class Engine {
     else void this.#answer(order.id, order.call);
   }
 
-  async #start({ source, cwd, newHistory, restore }: Extract<Order, { kind: "start" }>): Promise<void> {
+  async #start({ source, cwd, newHistory, takeOver, restore }: Extract<Order, { kind: "start" }>): Promise<void> {
     try {
       const config = configurationOf(source);
       const { fleet } = config;
@@ -55,6 +55,7 @@ class Engine {
         patientClient,
         logger: this.logger,
         newHistory,
+        takeOver,
         signal: stop.signal,
       });
       setInterval(() => this.#tellStatus(), STATUS_MS).unref();

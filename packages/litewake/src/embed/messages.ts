@@ -9,6 +9,7 @@ export type Order =
       readonly source: Source;
       readonly cwd: string;
       readonly newHistory: boolean;
+      readonly takeOver: boolean;
       readonly restore: boolean;
     }
   | { readonly kind: "call"; readonly id: number; readonly call: Call };

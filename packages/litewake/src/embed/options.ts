@@ -28,6 +28,8 @@ export interface ReplicationSettings {
   readonly hash?: "fnv1a-32" | "fnv1a-64";
   /** How often a restore point is taken; `"0s"`: only by `point()`. */
   readonly points?: string;
+  /** A lease that was not renewed for so long may be taken over; `"0s"`: none is kept. */
+  readonly lease?: string;
   readonly max_wal?: string;
   readonly barrier?: "sealed" | "none";
   /** Packages of third-party backends, by scheme. */

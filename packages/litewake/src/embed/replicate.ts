@@ -9,6 +9,8 @@ import { configurationOf, type ReplicationSettings, type Source, sourceOf } from
 export interface ReplicateOptions {
   /** Begin a new history although the local databases are empty or older than the replica. */
   readonly newHistory?: boolean;
+  /** Take the replica's lease from the process that holds it, without waiting. */
+  readonly takeOver?: boolean;
 }
 
 /** A restore point that was taken. */
@@ -38,6 +40,7 @@ const LAST_RESTART_MS = 30_000;
 export class Replicated extends EventEmitter<ReplicationEvents> implements AsyncDisposable {
   readonly #source: Source;
   readonly #newHistory: boolean;
+  readonly #takeOver: boolean;
   /** Why nothing is to be replicated here. */
   readonly #off: string | undefined;
   #engine: EngineProcess | undefined;
@@ -48,10 +51,11 @@ export class Replicated extends EventEmitter<ReplicationEvents> implements Async
   #early: News[] | undefined = [];
 
   /** Use `replicate`. */
-  constructor(source: Source, { newHistory = false }: ReplicateOptions, off: string | undefined) {
+  constructor(source: Source, { newHistory = false, takeOver = false }: ReplicateOptions, off: string | undefined) {
     super();
     this.#source = source;
     this.#newHistory = newHistory;
+    this.#takeOver = takeOver;
     this.#off = off;
   }
 
@@ -130,7 +134,7 @@ export class Replicated extends EventEmitter<ReplicationEvents> implements Async
         void this.#relaunch();
       },
     });
-    await engine.start({ source: this.#source, cwd: process.cwd(), newHistory: this.#newHistory, restore });
+    await engine.start({ source: this.#source, cwd: process.cwd(), newHistory: this.#newHistory, takeOver: this.#takeOver, restore });
     this.#engine = engine;
     this.#restartMs = FIRST_RESTART_MS;
   }

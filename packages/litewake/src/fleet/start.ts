@@ -1,6 +1,7 @@
 // Brings a fleet up: what is missing is restored, then everything is followed.
-import { type DatabaseStatus, Fleet, type Logger, type SyncedDatabase, type TakenPoint } from "@litewake/core";
-import type { ReplicaClient } from "@litewake/core/backend";
+import fs from "node:fs";
+import { type DatabaseStatus, Fleet, Lease, type Logger, type SyncedDatabase, type TakenPoint } from "@litewake/core";
+import { type ReplicaClient, ReplicaError } from "@litewake/core/backend";
 import type { FleetConfig } from "../config/config.ts";
 import { Arrivals } from "./arrivals.ts";
 import { membersOf } from "./members.ts";
@@ -14,6 +15,8 @@ export interface FleetStart {
   readonly patientClient: ReplicaClient;
   readonly logger: Logger;
   readonly newHistory: boolean;
+  /** Take the lease from whoever holds it, without waiting. */
+  readonly takeOver: boolean;
   /** Ends the restore. */
   readonly signal: AbortSignal;
   /** A line of progress on the terminal while it is restored. */
@@ -24,20 +27,34 @@ export interface FleetStart {
 export class RunningFleet {
   readonly #fleet: Fleet;
   readonly #arrivals: Arrivals;
+  readonly #lease: Lease | undefined;
 
-  private constructor(fleet: Fleet, { fleet: config, logger }: FleetStart) {
+  private constructor(fleet: Fleet, lease: Lease | undefined, { fleet: config, logger }: FleetStart) {
     this.#fleet = fleet;
+    this.#lease = lease;
     this.#arrivals = new Arrivals(fleet, config, logger);
   }
 
-  /** Throws as `restoreFleet` and `Fleet.start`; then nothing runs. */
+  /** Throws as `Lease.acquire`, `restoreFleet` and `Fleet.start`; then nothing runs. */
   static async start(start: FleetStart): Promise<RunningFleet> {
+    // Before anything is restored: what the last owner still ships is part of the newest state.
+    const lease = await leaseFor(start);
+    try {
+      return new RunningFleet(await RunningFleet.#follow(start, lease), lease, start);
+    } catch (error) {
+      await lease?.release();
+      throw error;
+    }
+  }
+
+  static async #follow(start: FleetStart, lease: Lease | undefined): Promise<Fleet> {
     const { fleet, client, patientClient, logger, newHistory, signal, progress = false } = start;
     if (fleet.restoreOnBoot) await restoreDatabases({ fleet, client: patientClient, signal, logger, progress });
     const { layout, root, pointsIntervalMs, maxWalBytes, sealed } = fleet;
     const { syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs } = root;
-    const running = await Fleet.start({
+    return Fleet.start({
       client,
+      lease,
       members: await membersOf(fleet),
       sharding: layout.kind === "shards" ? layout.sharding : undefined,
       syncIntervalMs,
@@ -50,7 +67,6 @@ export class RunningFleet {
       maxWalBytes,
       ...(sealed ? {} : { tuning: { sealFromBytes: Number.POSITIVE_INFINITY } }),
     });
-    return new RunningFleet(running, start);
   }
 
   get givenUp(): Promise<void> {
@@ -79,6 +95,30 @@ export class RunningFleet {
 
   async stop(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     await this.#arrivals.stop();
-    await this.#fleet.stop(options);
+    try {
+      await this.#fleet.stop(options);
+    } finally {
+      await this.#lease?.release();
+    }
   }
+}
+
+/** A store that is away keeps nothing from starting whose databases are all there: then the lease is had later. */
+async function leaseFor({ fleet, client, patientClient, logger, takeOver, signal }: FleetStart): Promise<Lease | undefined> {
+  if (fleet.leaseMs === 0) return undefined;
+  const mustRestore = fleet.restoreOnBoot && (await isMissing(fleet));
+  const lease = new Lease({ client, patientClient: mustRestore ? patientClient : undefined, ttlMs: fleet.leaseMs, takeOver, logger });
+  try {
+    await lease.acquire(signal);
+  } catch (error) {
+    if (mustRestore || !ReplicaError.is(error) || signal.aborted) throw error;
+    logger("warn", "the replica does not answer; its lease is taken when it does", { error: error.message });
+    void lease.acquireEventually();
+  }
+  return lease;
+}
+
+async function isMissing(fleet: FleetConfig): Promise<boolean> {
+  const members = await membersOf(fleet);
+  return members.length === 0 || members.some(({ path }) => !fs.existsSync(path));
 }

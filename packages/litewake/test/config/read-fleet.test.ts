@@ -45,6 +45,7 @@ describe("a replication: block", () => {
       folder: "/work/data",
       layout: { kind: "shards", sharding: { shards: Array.from({ length: 8 }, (_, n) => `shard_${n}`), hashBits: 32, dlq: "dlq" } },
       restoreOnBoot: true,
+      leaseMs: 30_000,
       pointsIntervalMs: 10_000,
       maxWalBytes: undefined,
       sealed: true,

@@ -113,6 +113,46 @@ describe("replicate with a replication: block", () => {
   });
 });
 
+describe("two engines on one replica", () => {
+  /** Another container with the same configuration, its own disk, and the same replica. */
+  function twin(): Container {
+    const other = new Container();
+    fs.copyFileSync(container.folder.join("litejoin.yaml"), other.folder.join("litejoin.yaml"));
+    return other;
+  }
+
+  it("cannot be: the second is refused while the first is alive, and takes over when it is told to", async () => {
+    container.configure(["lease: 1s", "sync_interval: 50ms"]);
+    await using first = container.start("-exec", writer(1, 0));
+    await first.waitFor(/^started /);
+    for (const name of ["shard_0", "dlq"]) await first.waitFor(new RegExp(`msg="snapshot written".*${name}`));
+    using other = twin();
+    const refused = await other.run("replicate", "-exec", "echo the application runs");
+    expect(refused.code).toBe(7);
+    expect(refused.stderr).toMatch(new RegExp(`^litewake: file:.* is written to by process ${first.pid} on .*, which is alive: stop that one first, or take over from it with -take-over$`, "m"));
+    expect(refused.stdout).not.toContain("the application runs");
+    const taken = await other.run("replicate", "-take-over", "-exec", "sleep 2");
+    expect(taken.code).toBe(0);
+    // The first has noticed: it writes nothing more, and says so when it ends.
+    await first.waitFor(/the lease of .* was taken over by process/);
+    const before = fs.readdirSync(container.replica, { recursive: true }).length;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(fs.readdirSync(container.replica, { recursive: true })).toHaveLength(before);
+    expect((await first.stop()).code).not.toBe(0);
+  });
+
+  it("follow one another at once when the first was killed on the same host", async () => {
+    container.configure(["lease: 1h", "sync_interval: 50ms"]);
+    const first = container.start("-exec", writer(1, 0));
+    const pid = Number((await first.waitFor(/^started /)).split(" ")[1]);
+    await first.waitFor(/msg="snapshot written".*dlq/);
+    process.kill(pid, "SIGKILL");
+    await first.kill9();
+    const { code, stdout } = await container.run("replicate", "-exec", "echo the application runs");
+    expect({ code, runs: stdout.includes("the application runs") }).toEqual({ code: 0, runs: true });
+  });
+});
+
 describe("restore with a replication: block", () => {
   it("brings back all databases, or says that there is nothing to do, or nothing there", async () => {
     const nothing = await container.run("restore");

@@ -1,7 +1,7 @@
 // A container with a fleet in it: a configuration, a disk that can be wiped, a replica that stays.
 import fs from "node:fs";
 import path from "node:path";
-import { type ManagedProcess, runLitewake, type RunResult, spawnLitewake, type TempDir, tempDir } from "@litewake-tooling/testkit";
+import { litewakeBinary, ManagedProcess, runLitewake, type RunResult, spawnLitewake, type TempDir, tempDir } from "@litewake-tooling/testkit";
 
 const NO_CONFIG = { LITEWAKE_CONFIG: undefined, LITESTREAM_CONFIG: undefined };
 
@@ -23,6 +23,12 @@ export class Container implements Disposable {
 
   start(...args: string[]): ManagedProcess {
     return spawnLitewake(["replicate", "-config", "litejoin.yaml", ...args], { cwd: this.folder.path, env: NO_CONFIG });
+  }
+
+  /** As `start`, as the first process of a PID namespace of its own, in which nothing outlives it. Needs root. */
+  boot(...args: string[]): ManagedProcess {
+    const words = ["-pf", "--mount-proc", process.execPath, litewakeBinary, "replicate", "-config", "litejoin.yaml", ...args];
+    return new ManagedProcess("unshare", words, { cwd: this.folder.path, env: NO_CONFIG });
   }
 
   /** What a restart does to a container's disk. */

@@ -167,7 +167,7 @@ async function startFleet(fleet: FleetConfig, config: Config, flags: ParsedArgum
   const patientClient = patient(client, DEFAULT_PATIENCE_MS, (line) => logger("warn", line));
   const stop = new AbortController();
   void signals.first.then(() => stop.abort());
-  return RunningFleet.start({ fleet, client, patientClient, logger, newHistory: flags.boolean("new-history"), signal: stop.signal, progress: true });
+  return RunningFleet.start({ fleet, client, patientClient, logger, newHistory: flags.boolean("new-history"), takeOver: flags.boolean("take-over"), signal: stop.signal, progress: true });
 }
 
 /** Following waits for a database that is not there yet; a single run has nothing to wait for. */
@@ -182,6 +182,7 @@ export const replicate: Command = {
     ...CONFIG_FLAGS,
     exec: { kind: "string", value: "COMMAND", help: "run this beside replication; end with its exit code after a last sync" },
     once: { kind: "boolean", help: "ship what is there and end" },
+    "take-over": { kind: "boolean", help: "take the replica's lease from the process that holds it, without waiting" },
     "new-history": { kind: "boolean", help: "begin a new generation even if the database is empty or older than the replica" },
   },
   notes:

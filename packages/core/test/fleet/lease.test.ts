@@ -1,0 +1,165 @@
+// The lease of a replica root: one holder, an owner that is waited out, refused, found dead, or taken over from.
+import { setTimeout as sleep } from "node:timers/promises";
+import { tempDir, type TempDir } from "@litewake-tooling/testkit";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { ReplicaClient } from "../../src/backend/client.ts";
+import { ReplicaError } from "../../src/backend/error.ts";
+import { Lease, leased, type LeaseOptions } from "../../src/fleet/lease.ts";
+import { thisOwner } from "../../src/fleet/owner.ts";
+import { createOwn } from "../../src/replica/own-object.ts";
+import { openStore } from "../fixtures/fleet-run.ts";
+
+const TTL_MS = 600;
+const never = new AbortController().signal;
+const body = new TextEncoder().encode("x");
+let folder: TempDir;
+let client: ReplicaClient;
+let lines: string[];
+const open: Lease[] = [];
+
+beforeEach(async () => {
+  folder = tempDir("lease");
+  client = await openStore(folder.path);
+  lines = [];
+});
+
+afterEach(async () => {
+  for (const lease of open.splice(0)) await lease.release();
+  folder.remove();
+});
+
+function lease(more: Partial<LeaseOptions> = {}): Lease {
+  const one = new Lease({ client, ttlMs: TTL_MS, logger: (level, message, fields) => lines.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`), ...more });
+  open.push(one);
+  return one;
+}
+
+/** Leaves a lease as the owner given would. */
+async function left(number: number, owner: object): Promise<void> {
+  await createOwn(client, `litewake/lease/${String(number).padStart(12, "0")}.json`, { version: 1, owner: { ...thisOwner(), ...owner }, ttlMs: TTL_MS, released: false });
+}
+
+const elsewhere = { id: "other", host: "pod-7", pid: 12, space: "another machine" };
+
+async function numbers(): Promise<number[]> {
+  const found: number[] = [];
+  for await (const { key } of client.list("litewake/lease/")) found.push(Number(/(\d+)\.json$/.exec(key)?.[1]));
+  return found;
+}
+
+describe("a lease", () => {
+  it("is had at once where nobody holds it, is renewed while it is held, and leaves few objects", async () => {
+    const one = lease();
+    await one.acquire(never);
+    await vi.waitFor(async () => expect((await numbers()).at(-1)).toBeGreaterThan(6), { timeout: 15_000, interval: 50 });
+    one.require("put");
+    const held = await numbers();
+    expect(held.length).toBeLessThanOrEqual(5);
+    expect(lines).toEqual([]);
+    for await (const { key } of client.list("litewake/probe/")) expect(key).toBe("gone");
+  });
+
+  it("is handed over at once by a release", async () => {
+    const one = lease({ ttlMs: 3_600_000 });
+    await one.acquire(never);
+    await one.release();
+    await lease({ ttlMs: 3_600_000 }).acquire(never);
+    expect(lines).toEqual([]);
+  });
+
+  it("of a live process is refused to another, naming the owner", async () => {
+    await lease().acquire(never);
+    await expect(lease().acquire(never)).rejects.toThrow(new RegExp(`is written to by process ${process.pid} on .*, which is alive: stop that one first, or take over from it with -take-over`));
+    expect(lines[0]).toMatch(/^info another process holds the lease of this replica; waiting until it runs out .*"seconds":1/);
+  });
+
+  it("of a process on another host that does not renew is waited out, then taken over, saying so", async () => {
+    await left(7, elsewhere);
+    const started = performance.now();
+    await lease().acquire(never);
+    expect(performance.now() - started).toBeGreaterThan(TTL_MS * 0.7);
+    expect(lines.map((line) => line.replace(/ \{.*/, ""))).toEqual([
+      "info another process holds the lease of this replica; waiting until it runs out",
+      "warn the lease of another process has run out; it is taken over",
+    ]);
+    expect(lines.join()).toContain("process 12 on pod-7");
+    expect((await numbers()).at(-1)).toBe(8);
+  });
+
+  it("that ran out long ago is taken at once, by the store's clock", async () => {
+    await left(1, elsewhere);
+    await sleep(TTL_MS + 50);
+    await lease().acquire(never);
+    expect(lines.map((line) => line.replace(/ \{.*/, ""))).toEqual(["warn the lease of another process has run out; it is taken over"]);
+  });
+
+  it("of a process on this host that is dead is taken at once: gone, or its number given to another", async () => {
+    await left(1, { id: "dead", pid: 2 ** 22 + 1 });
+    const first = lease({ ttlMs: 60_000 });
+    await first.acquire(never);
+    await first.release();
+    await left(3, { id: "dead", began: "1" });
+    await lease({ ttlMs: 60_000 }).acquire(never);
+  });
+
+  it("is taken over without waiting by whoever insists; the other starts no request from then on", async () => {
+    const one = lease();
+    await one.acquire(never);
+    const guarded = leased(client, one);
+    await guarded.put("a", body);
+    await lease({ takeOver: true }).acquire(never);
+    await sleep(TTL_MS / 2);
+    await expect(guarded.put("b", body)).rejects.toThrow(/the lease of file:.* was taken over by process \d+ on .*: this process writes nothing more/);
+    await expect(guarded.delete(["a"])).rejects.toMatchObject({ kind: "refused" });
+    expect(lines.at(-1)).toMatch(/^error the lease of .* was taken over/);
+  });
+
+  it("that cannot be renewed ends by this process's own clock, and is had again when the store answers", async () => {
+    let down = false;
+    const shaky: ReplicaClient = {
+      ...client,
+      type: client.type,
+      url: client.url,
+      capabilities: client.capabilities,
+      get: (key, options) => client.get(key, options),
+      list: (prefix, options) => client.list(prefix, options),
+      delete: (keys, options) => client.delete(keys, options),
+      put: async (key, bytes, options) => {
+        if (down) throw new ReplicaError({ code: "Unavailable", operation: "put", key, reason: "no route" });
+        return client.put(key, bytes, options);
+      },
+    };
+    const one = lease({ client: shaky });
+    await one.acquire(never);
+    down = true;
+    await sleep(TTL_MS + 50);
+    expect(() => one.require("put", "a")).toThrow(/the lease of this replica could not be renewed yet/);
+    down = false;
+    await sleep(TTL_MS / 2);
+    one.require("put", "a");
+  });
+
+  it("is not kept where the store ignores the condition: a warning, and everything goes on", async () => {
+    const careless: ReplicaClient = {
+      ...client,
+      type: client.type,
+      url: client.url,
+      capabilities: client.capabilities,
+      get: (key, options) => client.get(key, options),
+      list: (prefix, options) => client.list(prefix, options),
+      delete: (keys, options) => client.delete(keys, options),
+      put: (key, bytes, { ifAbsent: _ignored, ...options } = {}) => client.put(key, bytes, options),
+    };
+    const one = lease({ client: careless });
+    await one.acquire(never);
+    await leased(careless, one).put("a", body);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/^warn the store cannot put an object only if it is absent/);
+  });
+
+  it("goes to one of many that want it at the same moment", async () => {
+    const all = Array.from({ length: 8 }, () => lease());
+    const results = await Promise.allSettled(all.map((one) => one.acquire(never)));
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  });
+});
