@@ -113,8 +113,9 @@ export class Lease {
     for (;;) {
       const found = await this.#newest(signal);
       if (found === undefined || this.#isFree(found)) {
-        if (await this.#create((found?.number ?? 0) + 1, signal)) break;
-        continue;
+        if (!(await this.#create((found?.number ?? 0) + 1, signal))) continue;
+        if (found !== undefined && this.#mayBeAlive(found)) await this.#untilNoticed(found, signal);
+        break;
       }
       first ??= found;
       if (found.number !== first.number) throw this.#refusal(found);
@@ -135,8 +136,22 @@ export class Lease {
     }
   }
 
-  #isFree({ released, owner }: Found): boolean {
-    return released || this.#options.takeOver === true || owner?.id === this.#owner.id || (owner !== undefined && isDead(owner));
+  /** A live owner learns of it when it renews: from then on it starts no request, and what it has shipped is all there. */
+  async #untilNoticed({ owner, ttlMs }: Found, signal: AbortSignal): Promise<void> {
+    const waitMs = (ttlMs / RENEWALS) * 1.3;
+    this.#options.logger("warn", "the lease was taken over; waiting until its owner has noticed", {
+      owner: owner === undefined ? "unknown" : describeOwner(owner),
+      seconds: Math.ceil(waitMs / 1000),
+    });
+    await sleep(waitMs, undefined, { signal });
+  }
+
+  #mayBeAlive({ released, owner }: Found): boolean {
+    return !released && owner?.id !== this.#owner.id && !(owner !== undefined && isDead(owner));
+  }
+
+  #isFree(found: Found): boolean {
+    return this.#options.takeOver === true || !this.#mayBeAlive(found);
   }
 
   /** Throws unless a request may be started now: kind `refused` for good, else a failure that may be tried again. */

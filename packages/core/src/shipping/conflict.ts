@@ -4,6 +4,15 @@ import { ReplicaError } from "../backend/error.ts";
 import { decompress } from "../codec/lz4-stream.ts";
 import { LitewakeError } from "../errors.ts";
 
+/** Other bytes lie under a name of ours. */
+export class WrittenByAnother extends LitewakeError {
+  constructor(message: string, cause: unknown) {
+    const next = "two replicators must not share one replica: stop the other one, or give this one a path of its own";
+    super("refused", message, { next, cause });
+    this.name = "WrittenByAnother";
+  }
+}
+
 /**
  * Makes a put and settles its `Conflict`: an earlier put of ours may have been stored although its answer was lost.
  * `plain` yields the uncompressed bytes that were to be stored.
@@ -19,10 +28,7 @@ export async function settleConflict(
   } catch (error) {
     if (!ReplicaError.is(error, "Conflict")) throw error;
     if (await sameBytes(decompress(await client.get(key)), plain())) return;
-    throw new LitewakeError("refused", `${client.url}/${key} was written by another process`, {
-      next: "two replicators must not share one replica: stop the other one, or give this one a path of its own",
-      cause: error,
-    });
+    throw new WrittenByAnother(`${client.url}/${key} was written by another process`, error);
   }
 }
 

@@ -12,7 +12,7 @@ import { encodeProof } from "../replica/proof.ts";
 import type { ChainState } from "../wal/frame-chain.ts";
 import type { PreviousEnd } from "./continuity.ts";
 import type { LogReader } from "./live-log.ts";
-import { settleConflict } from "./conflict.ts";
+import { settleConflict, WrittenByAnother } from "./conflict.ts";
 import { resume, type Resumed } from "./resume.ts";
 import { type SegmentEnd, segmentBytes } from "./segment.ts";
 import { storedBody } from "./segment-body.ts";
@@ -347,7 +347,7 @@ export class Shipper implements LogReader {
       segmentBytes({ ...span, limit: this.#frozenEnd ?? limit }, log.wal, () => {}),
     ).catch((error: unknown) => {
       // A put of the lease's last owner that came in late.
-      if (this.target.leased !== true || !(error instanceof LitewakeError) || error.kind !== "refused") throw error;
+      if (this.target.leased !== true || !(error instanceof WrittenByAnother)) throw error;
       throw new ContinuityLost(error.message);
     });
     if (end === undefined) throw new Error(`${this.target.client.url} acknowledged ${key} before it was read whole`);
