@@ -12,7 +12,7 @@ import { fnv1a32 } from "./hash.ts";
 import { type Lease, leased } from "./lease.ts";
 import { claimManifest, type Manifest, type Sharding } from "./manifest.ts";
 import { type FleetMember, noteMember } from "./members.ts";
-import { checkPointName, listPoints, publishPoint, type RestorePoint } from "./points.ts";
+import { checkPointName, listPoints, publishPoint, readPins, type RestorePoint } from "./points.ts";
 
 /** Durations in milliseconds, sizes in bytes. */
 export interface FleetOptions {
@@ -59,7 +59,7 @@ export class Fleet implements AsyncDisposable {
   readonly #client: ReplicaClient;
   readonly #replication: Replication;
   readonly #names: Map<string, string>;
-  readonly #snapshots: ConcurrencyLimit;
+  readonly #parts: FleetParts;
   readonly #stop = new AbortController();
   #manifest: Manifest | undefined;
   #pointed = "";
@@ -68,7 +68,7 @@ export class Fleet implements AsyncDisposable {
   private constructor(options: FleetOptions, parts: FleetParts, replication: Replication) {
     this.#options = options;
     this.#client = parts.client;
-    this.#snapshots = parts.snapshots;
+    this.#parts = parts;
     this.#names = new Map(options.members.map(({ name, path }) => [path, name]));
     this.#replication = replication;
     this.#manifest = parts.manifest();
@@ -128,7 +128,7 @@ export class Fleet implements AsyncDisposable {
   async add(member: FleetMember): Promise<void> {
     this.#names.set(member.path, member.name);
     await this.#replication.add(
-      replicationOf(member, this.#options, { client: this.#client, snapshots: this.#snapshots }),
+      replicationOf(member, this.#options, this.#parts),
     );
   }
 
@@ -262,6 +262,27 @@ interface FleetParts {
   readonly claim: (options: CallOptions) => Promise<void>;
   readonly manifest: () => Manifest | undefined;
   onManifest: (manifest: Manifest) => void;
+  /** Of all databases; one look serves the runs of many databases. */
+  readonly pinned: (signal: AbortSignal) => Promise<readonly RestorePoint[]>;
+}
+
+/** Pins are looked at again after so long. */
+const PINS_AGE_MS = 60_000;
+
+/** The pins of a fleet, read once for all databases whose retention runs at about the same time. */
+function pinReader(client: ReplicaClient): FleetParts["pinned"] {
+  let read: { readonly atMs: number; readonly points: Promise<readonly RestorePoint[]> } | undefined;
+  return (signal) => {
+    if (read === undefined || performance.now() - read.atMs > PINS_AGE_MS) {
+      const points = readPins(client, { signal });
+      read = { atMs: performance.now(), points };
+      // One that failed is not kept: nothing may be deleted while it is not known what is pinned.
+      points.catch(() => {
+        read = undefined;
+      });
+    }
+    return read.points;
+  };
 }
 
 function partsOf({ client, sharding, callsAtOnce, lease }: FleetOptions): FleetParts {
@@ -277,6 +298,7 @@ function partsOf({ client, sharding, callsAtOnce, lease }: FleetOptions): FleetP
     },
     client: gated(narrow, (options) => parts.claim(options)),
     manifest: () => manifest,
+    pinned: pinReader(narrow),
     onManifest: () => {},
   };
   return parts;
@@ -285,7 +307,7 @@ function partsOf({ client, sharding, callsAtOnce, lease }: FleetOptions): FleetP
 function replicationOf(
   member: FleetMember,
   options: FleetOptions,
-  parts: Pick<FleetParts, "client" | "snapshots">,
+  parts: Pick<FleetParts, "client" | "snapshots" | "pinned">,
 ): DatabaseReplication {
   const { syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs, maxWalBytes, tuning, sharding } =
     options;
@@ -308,6 +330,7 @@ function replicationOf(
         retentionCheckIntervalMs,
         snapshots: parts.snapshots,
         leased: options.lease !== undefined,
+        pins: async (signal) => (await parts.pinned(signal)).flatMap((point) => point.places.get(member.name) ?? []),
       },
     ],
   };

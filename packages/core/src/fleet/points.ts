@@ -2,7 +2,7 @@
 import type { CallOptions, ReplicaClient } from "../backend/client.ts";
 import { LitewakeError } from "../errors.ts";
 import { OWN_PREFIX } from "../replica/layout.ts";
-import { createOwn, NewerForm, readOwn } from "../replica/own-object.ts";
+import { createOwn, NewerForm, type OwnObject, readOwn } from "../replica/own-object.ts";
 import { isGeneration } from "../replica/position.ts";
 import type { ExactPlace } from "../restore/target.ts";
 
@@ -25,6 +25,7 @@ export interface ListedPoint {
   readonly publishedAt: Date;
 }
 
+const PINS = `${OWN_PREFIX}pins/`;
 const POINTS = `${OWN_PREFIX}points/`;
 const NAMED = `${POINTS}named/`;
 const TIMED = `${POINTS}at/`;
@@ -43,18 +44,19 @@ export async function publishPoint(
   point: RestorePoint,
   options: CallOptions = {},
 ): Promise<void> {
-  const { name, takenAt, epoch } = point;
+  const { name, takenAt } = point;
   const key = name === null ? `${TIMED}${takenAt.toISOString().replaceAll(/[-:.]/g, "")}.json` : `${NAMED}${name}.json`;
-  const databases = Object.fromEntries(
-    [...point.places].map(([folder, { generation, index, offset, snapshot }]) => [
-      folder,
-      [generation, index, offset, snapshot],
-    ]),
-  );
-  const done = await createOwn(client, key, { version: 1, name, takenAt, epoch, databases }, options);
+  const done = await createOwn(client, key, asObject(point), options);
   if (!done && name !== null) {
     throw new LitewakeError("refused", `there is a point named ${name} already`, { next: "choose another name" });
   }
+}
+
+function asObject({ name, takenAt, epoch, places }: RestorePoint): OwnObject {
+  const databases = Object.fromEntries(
+    [...places].map(([folder, { generation, index, offset, snapshot }]) => [folder, [generation, index, offset, snapshot]]),
+  );
+  return { version: 1, name, takenAt, epoch, databases };
 }
 
 /** All points, oldest first. One listing. */
@@ -95,7 +97,47 @@ export async function findPoint(
       if (!(error instanceof NewerForm) || name !== undefined) throw error;
     }
   }
+  // A pinned point outlives the window.
+  const pinned = name === undefined ? undefined : await readOwn(client, pinKey(name), options);
+  if (pinned !== undefined) return proven(pinned, `${client.url}/${pinKey(name ?? "")}`);
   throw noneFits(listed, target, client.url);
+}
+
+function pinKey(name: string): string {
+  return `${PINS}${name}.json`;
+}
+
+/** Keeps a point restorable however old it becomes, until `unpin`. Throws kind `no-backup` if there is no such point. */
+export async function pinPoint(client: ReplicaClient, name: string, options: CallOptions = {}): Promise<void> {
+  checkPointName(name);
+  const point = await findPoint(client, { name }, options);
+  await createOwn(client, pinKey(name), asObject(point), options);
+}
+
+/** Lets retention have the point again. False: it was not pinned. */
+export async function unpinPoint(client: ReplicaClient, name: string, options: CallOptions = {}): Promise<boolean> {
+  checkPointName(name);
+  const there = (await pinnedNames(client, options)).includes(name);
+  if (there) await client.delete([pinKey(name)], options);
+  return there;
+}
+
+export async function pinnedNames(client: ReplicaClient, options: CallOptions = {}): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { key } of client.list(PINS, options)) {
+    if (key.endsWith(".json")) names.push(key.slice(PINS.length, -".json".length));
+  }
+  return names;
+}
+
+/** All pinned points. One listing, and one get for each. */
+export async function readPins(client: ReplicaClient, options: CallOptions = {}): Promise<RestorePoint[]> {
+  const points: RestorePoint[] = [];
+  for (const name of await pinnedNames(client, options)) {
+    const value = await readOwn(client, pinKey(name), options);
+    if (value !== undefined) points.push(proven(value, `${client.url}/${pinKey(name)}`));
+  }
+  return points;
 }
 
 function noneFits(listed: readonly ListedPoint[], { name, timestamp }: PointTarget, url: string): LitewakeError {

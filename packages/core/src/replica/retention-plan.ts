@@ -3,6 +3,14 @@ import type { Catalog, GenerationRecord, SnapshotRecord } from "./catalog.ts";
 import { snapshotKey } from "./layout.ts";
 import type { Generation } from "./position.ts";
 
+/** A place that stays restorable. */
+export interface Pin {
+  readonly generation: Generation;
+  readonly index: number;
+  /** The snapshot to begin with; default: the highest at or below the index. */
+  readonly snapshot?: number | undefined;
+}
+
 export interface RetentionRules {
   /** Every instant since so long before `nowMs` stays restorable. Milliseconds. */
   readonly retentionMs: number;
@@ -11,7 +19,7 @@ export interface RetentionRules {
   /** The generation that is written to. */
   readonly current: Generation;
   /** Indexes that stay restorable whole, however old. */
-  readonly pins?: readonly { readonly generation: Generation; readonly index: number }[];
+  readonly pins?: readonly Pin[];
   /** Generations of which nothing is wanted once they ended before the window. Heeded while `current` has a snapshot. */
   readonly dropped?: ReadonlySet<Generation>;
 }
@@ -83,11 +91,11 @@ function isWholeFrom({ segments }: GenerationRecord, from: number): boolean {
   return true;
 }
 
-// A pin needs the snapshot that `-index` chooses for it, the highest at or below it, and all WAL between.
+// A pin needs its snapshot (by default the one that `-index` chooses, the highest at or below it) and all WAL from there on.
 function pinnedRanges({ generation, snapshots }: GenerationRecord, { pins = [] }: RetentionRules): { from: number; to: number }[] {
   return pins.flatMap((pin) => {
     if (pin.generation !== generation) return [];
-    const base = snapshots.findLast((snapshot) => snapshot.index <= pin.index);
+    const base = snapshots.findLast((snapshot) => snapshot.index <= (pin.snapshot ?? pin.index));
     return base === undefined ? [] : [{ from: base.index, to: pin.index }];
   });
 }

@@ -5,6 +5,7 @@ import { ContinuityLost } from "../database/follower.ts";
 import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
+import type { Pin } from "../replica/retention-plan.ts";
 import { Retention } from "../replica/retention.ts";
 import { SegmentMoved } from "./segment.ts";
 import type { ShipperHost } from "./shipper-host.ts";
@@ -19,6 +20,8 @@ export interface ReplicaTarget extends ShipperTarget {
   /** Every instant of so long a window stays restorable; 0: nothing is ever deleted. */
   readonly retentionMs: number;
   readonly retentionCheckIntervalMs: number;
+  /** Places that retention keeps however old they are; asked before each run. */
+  readonly pins?: ((signal: AbortSignal) => Promise<readonly Pin[]>) | undefined;
 }
 
 /** So many bytes of log are shipped at once, whatever the interval: a restart of the WAL needs a short tail. */
@@ -222,7 +225,8 @@ export class ReplicaShipping {
     this.#nextRetention = Date.now() + this.target.retentionCheckIntervalMs;
     const generation = this.shipper.position?.generation;
     if (generation === undefined) return;
-    const result = await this.#retention.run({ current: generation, signal });
+    const pins = await this.target.pins?.(signal);
+    const result = await this.#retention.run({ current: generation, signal, ...(pins === undefined ? {} : { pins }) });
     // While something is marked for deletion the next run must come even if nothing more is shipped.
     this.#shippedSinceRetention = result.pending > 0;
     if (result.deleted > 0) this.#logger("info", "retention deleted objects", { replica: this.target.name, deleted: result.deleted });

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { LitewakeError } from "@litewake/core";
 import type { ReplicaClient } from "@litewake/core/backend";
 import { type BackendLoading, loadBackend, openReplica, schemeOf } from "../backends.ts";
-import type { Config, DatabaseConfig, ReplicaConfig } from "../config/config.ts";
+import type { Config, DatabaseConfig, FleetConfig, ReplicaConfig } from "../config/config.ts";
 import { REPLICA_DEFAULTS } from "../config/config.ts";
 import { absolute } from "../config/absolute.ts";
 import { readConfig } from "../config/read-config.ts";
@@ -69,6 +69,13 @@ function readText(file: string, chosen: boolean): string {
       cause: error,
     });
   }
+}
+
+/** The configuration, which must be of a fleet. */
+export async function fleetOf(flags: ParsedArguments): Promise<{ readonly config: Config; readonly fleet: FleetConfig }> {
+  const config = await loadConfig(flags);
+  if (config.fleet !== undefined) return { config, fleet: config.fleet };
+  throw new LitewakeError("usage", "restore points are of a fleet", { next: "give -config with a replication: block" });
 }
 
 /** The database of the configuration that a path on the command line means. */

@@ -2,7 +2,6 @@
 import path from "node:path";
 import { type FleetMember, notedMembers } from "@litewake/core";
 import { checkKey, type ReplicaClient } from "@litewake/core/backend";
-import { glob, isDynamicPattern } from "tinyglobby";
 import type { FleetConfig } from "../config/config.ts";
 import { fileOf, nameOf } from "../config/read-fleet.ts";
 
@@ -13,6 +12,8 @@ export async function membersOf(fleet: FleetConfig): Promise<FleetMember[]> {
     const { shards, dlq } = layout.sharding;
     return [...shards, ...(dlq === null ? [] : [dlq])].map((name) => ({ name, path: fileOf(fleet, name) }));
   }
+  // Loaded where it is used only: an application that embeds Litewake imports this file too.
+  const { glob, isDynamicPattern } = await import("tinyglobby");
   // A name without wildcards is waited for, wherever its file is now.
   if (!isDynamicPattern(layout.pattern))
     return [

@@ -1,9 +1,9 @@
 // `litewake point`: a named restore point over all databases of a fleet, taken by the process that replicates them.
-import { LitewakeError, listPoints } from "@litewake/core";
+import { LitewakeError, listPoints, pinnedNames } from "@litewake/core";
 import { askRunning } from "../../watching/control.ts";
 import { type Command, JSON_FLAG, note, print, printJson } from "../command.ts";
 import { table } from "../table.ts";
-import { CONFIG_FLAGS, configFile, loadConfig, openConfigured } from "../targets.ts";
+import { CONFIG_FLAGS, configFile, fleetOf, openConfigured } from "../targets.ts";
 
 export const point: Command = {
   usage: ["point [flags] NAME"],
@@ -27,13 +27,13 @@ export const points: Command = {
   usage: ["points [flags]"],
   flags: { ...CONFIG_FLAGS, ...JSON_FLAG },
   async run(flags) {
-    const config = await loadConfig(flags);
-    if (config.fleet === undefined) throw new LitewakeError("usage", "restore points are of a fleet", { next: "give -config with a replication: block" });
-    const client = await openConfigured(config.fleet.root, config);
+    const { config, fleet } = await fleetOf(flags);
+    const client = await openConfigured(fleet.root, config);
     try {
-      const listed = (await listPoints(client)).map(({ name, publishedAt }) => ({ name, publishedAt }));
+      const pins = new Set(await pinnedNames(client));
+      const listed = (await listPoints(client)).map(({ name, publishedAt }) => ({ name, publishedAt, pinned: name !== null && pins.has(name) }));
       if (flags.boolean("json")) printJson({ points: listed });
-      else print(table(["name", "published"], listed.map(({ name, publishedAt }) => [name ?? "-", publishedAt.toISOString()])));
+      else print(table(["name", "published", "pinned"], listed.map(({ name, publishedAt, pinned }) => [name ?? "-", publishedAt.toISOString(), pinned ? "yes" : ""])));
     } finally {
       await client.close();
     }
