@@ -33,6 +33,8 @@ interface Found {
   readonly owner: Owner | undefined;
   readonly ttlMs: number;
   readonly released: boolean;
+  /** Its owner is on its way out: it ships what is left. */
+  readonly ending: boolean;
 }
 
 const LEASES = `${OWN_PREFIX}lease/`;
@@ -42,6 +44,8 @@ const RENEWALS = 3;
 /** Older renewals are deleted; a few stay for whoever looks. */
 const KEPT = 4;
 const POLL_MS = 500;
+/** A store that is away holds nobody up who wants to end. */
+const RELEASE_MS = 3000;
 
 function leaseKey(number: number): string {
   return `${LEASES}${String(number).padStart(12, "0")}.json`;
@@ -54,6 +58,7 @@ export class Lease {
   #held: Held | undefined;
   #lost: LitewakeError | undefined;
   #renewing: Promise<void> = Promise.resolve();
+  #ending = false;
   #via: ReplicaClient;
   /** The store ignores the condition, or has none: nothing can be held, and nothing is refused. */
   #unsupported = false;
@@ -118,9 +123,9 @@ export class Lease {
         break;
       }
       first ??= found;
-      if (found.number !== first.number) throw this.#refusal(found);
-      const ageMs = nowOfStore.getTime() - first.modifiedAt.getTime() + (performance.now() - started);
-      const leftMs = first.ttlMs - ageMs;
+      if (found.number !== first.number && !found.ending) throw this.#refusal(found);
+      const ageMs = nowOfStore.getTime() - found.modifiedAt.getTime() + (performance.now() - started);
+      const leftMs = found.ttlMs - ageMs;
       if (leftMs <= 0) {
         logger("warn", "the lease of another process has run out; it is taken over", { owner: first.owner === undefined ? "unknown" : describeOwner(first.owner) });
         if (await this.#create(found.number + 1, signal)) break;
@@ -197,7 +202,7 @@ export class Lease {
     const { ttlMs } = this.#options;
     const client = this.#via;
     const began = performance.now();
-    const done = await createOwn(client, leaseKey(number), { version: 1, owner: { ...this.#owner }, ttlMs, released }, { signal });
+    const done = await createOwn(client, leaseKey(number), { version: 1, owner: { ...this.#owner }, ttlMs, released, ending: this.#ending }, { signal });
     if (!done) return false;
     this.#held = { number, untilMs: began + ttlMs };
     if (number > KEPT) await client.delete([leaseKey(number - KEPT)], { signal }).catch(() => {});
@@ -213,7 +218,7 @@ export class Lease {
     const value = (await readOwn(client, newest.key, { signal })) ?? {};
     const owner = isOwner(value["owner"]) ? value["owner"] : undefined;
     const ttlMs = typeof value["ttlMs"] === "number" ? value["ttlMs"] : this.#options.ttlMs;
-    return { ...newest, number, owner, ttlMs, released: value["released"] === true };
+    return { ...newest, number, owner, ttlMs, released: value["released"] === true, ending: value["ending"] === true };
   }
 
   // Put twice: some stores take the condition and ignore it. The answer is a moment of the store's clock.
@@ -240,6 +245,14 @@ export class Lease {
     return new LitewakeError("refused", `${url} is written to by ${who}, which is alive`, { next: "stop that one first, or take over from it with -take-over" });
   }
 
+  /** Says that this process ships what is left and goes: whoever waits for the lease need not give up. Best effort. */
+  async announceEnd(): Promise<void> {
+    const held = this.#held;
+    this.#ending = true;
+    if (held === undefined || this.#lost !== undefined || this.#unsupported) return;
+    await this.#create(held.number + 1, AbortSignal.timeout(RELEASE_MS)).catch(() => {});
+  }
+
   /** Gives the lease up, so that the next process need not wait. Best effort. */
   async release(options: CallOptions = {}): Promise<void> {
     this.#stop.abort();
@@ -247,7 +260,7 @@ export class Lease {
     const held = this.#held;
     this.#held = undefined;
     if (held === undefined || this.#lost !== undefined) return;
-    await this.#create(held.number + 1, options.signal ?? AbortSignal.timeout(this.#options.ttlMs), true).catch(() => {});
+    await this.#create(held.number + 1, options.signal ?? AbortSignal.timeout(RELEASE_MS), true).catch(() => {});
     this.#held = undefined;
   }
 }

@@ -86,6 +86,25 @@ describe("a lease", () => {
     expect((await numbers()).at(-1)).toBe(8);
   });
 
+  it("of a process that is on its way out is waited for, however often that renews it", async () => {
+    // Another host's, so that its owner cannot be looked at.
+    let number = 1;
+    const renew = (flags: object): Promise<boolean> =>
+      createOwn(client, `litewake/lease/${String(number++).padStart(12, "0")}.json`, { version: 1, owner: { ...thisOwner(), ...elsewhere }, ttlMs: TTL_MS, released: false, ...flags });
+    await renew({});
+    const next = lease();
+    const had = next.acquire(never);
+    for (let n = 0; n < 5; n++) {
+      await sleep(TTL_MS / 3);
+      await renew({ ending: true });
+    }
+    await renew({ ending: true, released: true });
+    await had;
+    next.require("put");
+    expect((await numbers()).at(-1)).toBe(number);
+    expect(lines.filter((line) => line.startsWith("warn"))).toEqual([]);
+  });
+
   it("that ran out long ago is taken at once, by the store's clock", async () => {
     await left(1, elsewhere);
     await sleep(TTL_MS + 50);

@@ -106,7 +106,10 @@ export class Replicated extends EventEmitter<ReplicationEvents> implements Async
     this.#stopping = true;
     const engine = this.#engine;
     this.#engine = undefined;
-    if (engine === undefined) return;
+    if (engine === undefined) {
+      if (this.#off !== undefined) return;
+      throw new LitewakeError("unreachable", "the engine was not running", { next: "what was not shipped stays in the WAL and is shipped at the next start" });
+    }
     try {
       await engine.ask({ method: "stop", ...(timeoutMs === undefined ? {} : { timeoutMs }) });
     } finally {

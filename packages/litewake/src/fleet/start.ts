@@ -1,6 +1,6 @@
 // Brings a fleet up: what is missing is restored, then everything is followed.
 import fs from "node:fs";
-import { type DatabaseStatus, Fleet, Lease, type Logger, type SyncedDatabase, type TakenPoint } from "@litewake/core";
+import { type DatabaseStatus, Fleet, Lease, LitewakeError, type Logger, type SyncedDatabase, type TakenPoint } from "@litewake/core";
 import { type ReplicaClient, ReplicaError } from "@litewake/core/backend";
 import type { FleetConfig } from "../config/config.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -38,7 +38,9 @@ export class RunningFleet {
   /** Throws as `Lease.acquire`, `restoreFleet` and `Fleet.start`; then nothing runs. */
   static async start(start: FleetStart): Promise<RunningFleet> {
     // Before anything is restored: what the last owner still ships is part of the newest state.
-    const lease = await leaseFor(start);
+    const lease = await leaseFor(start).catch((error: unknown) => {
+      throw start.signal.aborted ? new LitewakeError("aborted", "the start was cancelled", { cause: error }) : error;
+    });
     try {
       return new RunningFleet(await RunningFleet.#follow(start, lease), lease, start);
     } catch (error) {
@@ -94,10 +96,12 @@ export class RunningFleet {
   }
 
   async stop(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    await this.#arrivals.stop();
+    const announced = this.#lease?.announceEnd();
     try {
+      await this.#arrivals.stop();
       await this.#fleet.stop(options);
     } finally {
+      await announced;
       await this.#lease?.release();
     }
   }
