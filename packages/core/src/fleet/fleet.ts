@@ -1,18 +1,15 @@
 // A fleet: many databases under one replica root, followed by one process under one budget, with restore points over all.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CallOptions, ReplicaClient } from "../backend/client.ts";
-import { ConcurrencyLimit, limited } from "../backend/limit.ts";
-import { prefixed } from "../backend/prefix.ts";
 import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { DatabaseReplication, DatabaseStatus } from "../shipping/database-replication.ts";
 import { Replication, type SyncedDatabase } from "../shipping/replication.ts";
-import { gated } from "./gate.ts";
-import { fnv1a32 } from "./hash.ts";
-import { type Lease, leased } from "./lease.ts";
-import { claimManifest, type Manifest, type Sharding } from "./manifest.ts";
-import { type FleetMember, noteMember } from "./members.ts";
-import { checkPointName, listPoints, publishPoint, readPins, type RestorePoint } from "./points.ts";
+import type { Lease } from "./lease.ts";
+import type { Manifest, Sharding } from "./manifest.ts";
+import type { FleetMember } from "./members.ts";
+import { type FleetParts, partsOf, replicationOf } from "./parts.ts";
+import { checkPointName, listPoints, publishPoint, type RestorePoint } from "./points.ts";
 
 /** Durations in milliseconds, sizes in bytes. */
 export interface FleetOptions {
@@ -43,16 +40,11 @@ export interface TakenPoint extends RestorePoint {
   readonly heldMs: number;
 }
 
-const CALLS_AT_ONCE = 32;
-/** Half of the calls' places: the others are left to segments. */
-const SNAPSHOTS_AT_ONCE = 16;
 /** The moment is tried for so often, each time after a pause in which the writers go on. */
 const POINT_TRIES = 8;
 const POINT_PAUSE_MS = 40;
 const POINT_DEADLINE_MS = 30_000;
 const STOP_DEADLINE_MS = 30_000;
-/** Snapshots are due up to this part of the interval early, each database at its own, so that not all come at once. */
-const STAGGER = 0.2;
 
 export class Fleet implements AsyncDisposable {
   readonly #options: FleetOptions;
@@ -61,7 +53,6 @@ export class Fleet implements AsyncDisposable {
   readonly #names: Map<string, string>;
   readonly #parts: FleetParts;
   readonly #stop = new AbortController();
-  #manifest: Manifest | undefined;
   #pointed = "";
   #running: Promise<void> = Promise.resolve();
 
@@ -71,10 +62,6 @@ export class Fleet implements AsyncDisposable {
     this.#parts = parts;
     this.#names = new Map(options.members.map(({ name, path }) => [path, name]));
     this.#replication = replication;
-    this.#manifest = parts.manifest();
-    parts.onManifest = (manifest) => {
-      this.#manifest = manifest;
-    };
   }
 
   /**
@@ -116,7 +103,7 @@ export class Fleet implements AsyncDisposable {
 
   /** The way in which the replica is sharded, once that is known. */
   get manifest(): Manifest | undefined {
-    return this.#manifest;
+    return this.#parts.manifest();
   }
 
   /** Resolves when the replica has acknowledged what is committed in each database at the time of the call. */
@@ -163,7 +150,7 @@ export class Fleet implements AsyncDisposable {
         return position === undefined || folder === undefined ? [] : [[folder, position] as const];
       }),
     );
-    const point = { name, takenAt, epoch: this.#manifest?.epoch ?? 0, places };
+    const point = { name, takenAt, epoch: this.manifest?.epoch ?? 0, places };
     await publishPoint(this.#client, point, { signal: deadline });
     return { ...point, heldMs: cut.heldMs };
   }
@@ -254,84 +241,4 @@ export class Fleet implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-}
-
-interface FleetParts {
-  readonly client: ReplicaClient;
-  readonly snapshots: ConcurrencyLimit;
-  readonly claim: (options: CallOptions) => Promise<void>;
-  readonly manifest: () => Manifest | undefined;
-  onManifest: (manifest: Manifest) => void;
-  /** Of all databases; one look serves the runs of many databases. */
-  readonly pinned: (signal: AbortSignal) => Promise<readonly RestorePoint[]>;
-}
-
-/** Pins are looked at again after so long. */
-const PINS_AGE_MS = 60_000;
-
-/** The pins of a fleet, read once for all databases whose retention runs at about the same time. */
-function pinReader(client: ReplicaClient): FleetParts["pinned"] {
-  let read: { readonly atMs: number; readonly points: Promise<readonly RestorePoint[]> } | undefined;
-  return (signal) => {
-    if (read === undefined || performance.now() - read.atMs > PINS_AGE_MS) {
-      const points = readPins(client, { signal });
-      read = { atMs: performance.now(), points };
-      // One that failed is not kept: nothing may be deleted while it is not known what is pinned.
-      points.catch(() => {
-        read = undefined;
-      });
-    }
-    return read.points;
-  };
-}
-
-function partsOf({ client, sharding, callsAtOnce, lease }: FleetOptions): FleetParts {
-  let manifest: Manifest | undefined;
-  const own = lease === undefined ? client : leased(client, lease);
-  const narrow = limited(own, new ConcurrencyLimit(callsAtOnce ?? CALLS_AT_ONCE));
-  const parts: FleetParts = {
-    snapshots: new ConcurrencyLimit(SNAPSHOTS_AT_ONCE),
-    claim: async (options) => {
-      if (sharding === undefined || manifest !== undefined) return;
-      manifest = await claimManifest(narrow, sharding, options);
-      parts.onManifest(manifest);
-    },
-    client: gated(narrow, (options) => parts.claim(options)),
-    manifest: () => manifest,
-    pinned: pinReader(narrow),
-    onManifest: () => {},
-  };
-  return parts;
-}
-
-function replicationOf(
-  member: FleetMember,
-  options: FleetOptions,
-  parts: Pick<FleetParts, "client" | "snapshots" | "pinned">,
-): DatabaseReplication {
-  const { syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs, maxWalBytes, tuning, sharding } =
-    options;
-  const own = prefixed(parts.client, member.name);
-  // Where no manifest says which databases there are, each is noted before its first object.
-  const client = sharding === undefined ? gated(own, (call) => noteMember(parts.client, member.name, call)) : own;
-  const phase = fnv1a32(new TextEncoder().encode(member.name)) / 0x100000000;
-  const interval = snapshotIntervalMs > 0 ? snapshotIntervalMs : retentionMs;
-  return {
-    path: member.path,
-    maxWalBytes,
-    tuning,
-    replicas: [
-      {
-        name: member.name,
-        client,
-        syncIntervalMs,
-        snapshotIntervalMs: Math.round(interval * (1 - STAGGER * phase)),
-        retentionMs,
-        retentionCheckIntervalMs,
-        snapshots: parts.snapshots,
-        leased: options.lease !== undefined,
-        pins: async (signal) => (await parts.pinned(signal)).flatMap((point) => point.places.get(member.name) ?? []),
-      },
-    ],
-  };
 }
