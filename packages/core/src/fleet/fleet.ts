@@ -114,9 +114,7 @@ export class Fleet implements AsyncDisposable {
   /** Follows one more database from now on. */
   async add(member: FleetMember): Promise<void> {
     this.#names.set(member.path, member.name);
-    await this.#replication.add(
-      replicationOf(member, this.#options, this.#parts),
-    );
+    await this.#replication.add(replicationOf(member, this.#options, this.#parts));
   }
 
   /** Ships what is left of a database and lets it go. */
@@ -141,8 +139,7 @@ export class Fleet implements AsyncDisposable {
       AbortSignal.timeout(POINT_DEADLINE_MS),
       ...(signal === undefined ? [] : [signal]),
     ]);
-    const cut = await this.#cut(deadline);
-    const takenAt = new Date();
+    const { takenAt, cut } = await this.#cut(deadline);
     await Promise.all(cut.databases.map((database) => database.durable(deadline)));
     const places = new Map(
       cut.databases.flatMap(({ path, positions: [position] }) => {
@@ -164,12 +161,14 @@ export class Fleet implements AsyncDisposable {
     }
     for (let tries = 1; tries <= POINT_TRIES; tries++) {
       signal.throwIfAborted();
+      // Read before the locks are taken: whatever was committed before this time is in the point.
+      const takenAt = new Date();
       const cut = this.#replication.cut();
-      if (cut !== undefined && cut.databases.length > 0) return cut;
+      if (cut !== undefined && cut.databases.length > 0) return { takenAt, cut };
       await sleep(POINT_PAUSE_MS * (0.5 + Math.random()), undefined, { signal });
     }
     throw new LitewakeError("refused", "the databases could not be held still at one moment", {
-      next: "a writer holds its transaction open, or a replica has no snapshot yet; try again",
+      next: "a writer holds its transaction open, a database is not open yet, or a replica has no snapshot; try again",
     });
   }
 

@@ -110,7 +110,11 @@ export class Lease {
     const nowOfStore = await this.#probe(signal);
     if (nowOfStore === undefined) {
       this.#unsupported = true;
-      logger("warn", "the store cannot put an object only if it is absent, so nothing keeps a second process from writing to this replica", { url: client.url });
+      logger(
+        "warn",
+        "the store cannot put an object only if it is absent, so nothing keeps a second process from writing to this replica",
+        { url: client.url },
+      );
       return;
     }
     const started = performance.now();
@@ -127,7 +131,9 @@ export class Lease {
       const ageMs = nowOfStore.getTime() - found.modifiedAt.getTime() + (performance.now() - started);
       const leftMs = found.ttlMs - ageMs;
       if (leftMs <= 0) {
-        logger("warn", "the lease of another process has run out; it is taken over", { owner: first.owner === undefined ? "unknown" : describeOwner(first.owner) });
+        logger("warn", "the lease of another process has run out; it is taken over", {
+          owner: first.owner === undefined ? "unknown" : describeOwner(first.owner),
+        });
         if (await this.#create(found.number + 1, signal)) break;
         throw this.#refusal((await this.#newest(signal)) ?? found);
       }
@@ -164,7 +170,12 @@ export class Lease {
     if (this.#unsupported) return;
     if (this.#lost !== undefined) throw this.#lost;
     if (this.#held !== undefined && performance.now() < this.#held.untilMs) return;
-    throw new ReplicaError({ code: "Unavailable", operation, key, reason: "the lease of this replica could not be renewed yet" });
+    throw new ReplicaError({
+      code: "Unavailable",
+      operation,
+      key,
+      reason: "the lease of this replica could not be renewed yet",
+    });
   }
 
   async #renew(): Promise<void> {
@@ -179,7 +190,9 @@ export class Lease {
         if (!(await this.#create(held.number + 1, limited)) && !(await this.#isOurs(limited))) return;
       } catch (error) {
         if (signal.aborted) return;
-        logger("warn", "the lease could not be renewed", { error: error instanceof Error ? error.message : String(error) });
+        logger("warn", "the lease could not be renewed", {
+          error: error instanceof Error ? error.message : String(error),
+        });
       }
     }
   }
@@ -193,7 +206,9 @@ export class Lease {
       return true;
     }
     const by = found.owner === undefined ? "another process" : describeOwner(found.owner);
-    this.#lost = new LitewakeError("refused", `the lease of ${this.#options.client.url} was taken over by ${by}`, { next: "this process writes nothing more; stop one of the two" });
+    this.#lost = new LitewakeError("refused", `the lease of ${this.#options.client.url} was taken over by ${by}`, {
+      next: "this process writes nothing more; stop one of the two",
+    });
     this.#options.logger("error", this.#lost.message);
     return false;
   }
@@ -202,7 +217,12 @@ export class Lease {
     const { ttlMs } = this.#options;
     const client = this.#via;
     const began = performance.now();
-    const done = await createOwn(client, leaseKey(number), { version: 1, owner: { ...this.#owner }, ttlMs, released, ending: this.#ending }, { signal });
+    const done = await createOwn(
+      client,
+      leaseKey(number),
+      { version: 1, owner: { ...this.#owner }, ttlMs, released, ending: this.#ending },
+      { signal },
+    );
     if (!done) return false;
     this.#held = { number, untilMs: began + ttlMs };
     if (number > KEPT) await client.delete([leaseKey(number - KEPT)], { signal }).catch(() => {});
@@ -242,7 +262,9 @@ export class Lease {
   #refusal(found: Found): LitewakeError {
     const { url } = this.#options.client;
     const who = found.owner === undefined ? "another process" : describeOwner(found.owner);
-    return new LitewakeError("refused", `${url} is written to by ${who}, which is alive`, { next: "stop that one first, or take over from it with -take-over" });
+    return new LitewakeError("refused", `${url} is written to by ${who}, which is alive`, {
+      next: "stop that one first, or take over from it with -take-over",
+    });
   }
 
   /** Says that this process ships what is left and goes: whoever waits for the lease need not give up. Best effort. */

@@ -15,7 +15,13 @@ export interface Owner {
 }
 
 export function thisOwner(): Owner {
-  return { id: randomBytes(8).toString("hex"), host: os.hostname(), pid: process.pid, space: pidSpace(), began: beganAt(process.pid) };
+  return {
+    id: randomBytes(8).toString("hex"),
+    host: os.hostname(),
+    pid: process.pid,
+    space: pidSpace(),
+    began: beganAt(process.pid),
+  };
 }
 
 /** Whether the owner is certainly dead: it ran here, and its process is gone. False where that cannot be told. */

@@ -67,11 +67,7 @@ export function partsOf({ client, sharding, callsAtOnce, lease }: FleetOptions):
 }
 
 /** How one database of the fleet is replicated. */
-export function replicationOf(
-  member: FleetMember,
-  options: FleetOptions,
-  parts: FleetParts,
-): DatabaseReplication {
+export function replicationOf(member: FleetMember, options: FleetOptions, parts: FleetParts): DatabaseReplication {
   const { syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs, maxWalBytes, tuning, sharding } =
     options;
   const own = prefixed(parts.client, member.name);

@@ -54,7 +54,10 @@ export async function publishPoint(
 
 function asObject({ name, takenAt, epoch, places }: RestorePoint): OwnObject {
   const databases = Object.fromEntries(
-    [...places].map(([folder, { generation, index, offset, snapshot }]) => [folder, [generation, index, offset, snapshot]]),
+    [...places].map(([folder, { generation, index, offset, snapshot }]) => [
+      folder,
+      [generation, index, offset, snapshot],
+    ]),
   );
   return { version: 1, name, takenAt, epoch, databases };
 }

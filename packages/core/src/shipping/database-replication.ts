@@ -396,6 +396,11 @@ export class DatabaseReplicator implements Lockable {
     return this.#session !== undefined;
   }
 
+  /** Whether there is a file that will be followed, and is not yet: locked, empty, or just replaced. */
+  get isAwaited(): boolean {
+    return this.#session === undefined && this.#failure === undefined && fs.existsSync(this.path);
+  }
+
   /** The log's end as it was last seen, as text to be compared; changes with every commit. */
   get seenPlace(): string {
     const place = this.#session?.log.current.place;

@@ -91,9 +91,11 @@ export class Replication implements AsyncDisposable {
 
   /**
    * One moment over all databases that are there: every write lock is held while the places are read. Undefined: the locks
-   * were not had in time, or a replica cannot be restored to this place yet.
+   * were not had in time, a database is there and not followed yet, or a replica cannot be restored to this place yet.
    */
   cut(): ConsistentCut | undefined {
+    // Without it the moment would not be whole, and a restore would take it for a database that did not exist.
+    if (this.#databases.some((database) => database.isAwaited)) return undefined;
     const databases = this.#databases.filter((database) => database.isFollowing);
     const barrier = holdAll(databases, BARRIER_MS, () => databases.map((database) => database.cut()));
     if (barrier === undefined) return undefined;

@@ -100,6 +100,24 @@ describe("restore points", () => {
     for (const [n, count] of counts.entries()) expect(await rowsAt(`n${n}`)).toBe(count);
   });
 
+  it("are not taken while a database that is there is not followed yet: it would be missing from them", async () => {
+    using folder = tempDir("awaited");
+    const live = folder.join("live");
+    fs.mkdirSync(live);
+    const client = await openStore(folder.join("replica"));
+    await (await spawnShardedWriter(live, SHARDS, 1, 20)).waitFor(/^done$/);
+    const owner = new DatabaseSync(`${live}/shard_1.db`);
+    owner.exec("pragma locking_mode=exclusive; begin immediate; commit; insert into event values ('own', 1)");
+    const fleet = await startFleet({ folder: live, client, count: SHARDS });
+    expect(fleet.status.map(({ state }) => state)).toEqual(["following", "waiting", "following", "following", "following"]);
+    await expect(fleet.point("early")).rejects.toThrow(/could not be held still at one moment: .*a database is not open yet/);
+    owner.close();
+    await vi.waitFor(() => expect(fleet.status[1]?.state).toBe("following"), 5000);
+    await fleet.sync();
+    expect((await fleet.point("whole")).places.size).toBe(SHARDS + 1);
+    await fleet.stop();
+  });
+
   it("are refused under a name that is taken or cannot be one, and where a writer never lets go", async () => {
     using folder = tempDir("refused");
     const live = folder.join("live");
