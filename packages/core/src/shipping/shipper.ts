@@ -14,7 +14,7 @@ import type { PreviousEnd } from "./continuity.ts";
 import type { LogReader } from "./live-log.ts";
 import { settleConflict, WrittenByAnother } from "./conflict.ts";
 import { resume, type Resumed } from "./resume.ts";
-import { type SegmentEnd, segmentBytes } from "./segment.ts";
+import { type SegmentEnd, SegmentMoved, segmentBytes } from "./segment.ts";
 import { storedBody } from "./segment-body.ts";
 import type { ShipperHost } from "./shipper-host.ts";
 
@@ -64,6 +64,8 @@ export class Shipper implements LogReader {
   #previous: PreviousEnd | undefined;
   /** End of the segment whose put has begun: a repetition must hold the same bytes. */
   #frozenEnd: number | undefined;
+  /** The epoch of which a segment's put has begun and is not acknowledged: its bytes are needed, whatever a snapshot holds. */
+  #underWay: number | undefined;
   /** Places at which a segment must end, oldest first. */
   #cuts: LogPlace[] = [];
   #released = false;
@@ -112,7 +114,7 @@ export class Shipper implements LogReader {
   /** Whether the generation's snapshot holds this epoch whole, so that its bytes need never be shipped. */
   #isCovered(epoch: Epoch): boolean {
     const { epoch: number, offset } = this.#covered;
-    return this.#cursor?.offset === 0 && number === epoch.number && offset >= epoch.end;
+    return this.#cursor?.offset === 0 && number === epoch.number && offset >= epoch.end && this.#underWay !== number;
   }
 
   /** Bytes of the log not yet acknowledged, as far as they are kept. */
@@ -212,6 +214,7 @@ export class Shipper implements LogReader {
     this.#cursor = { epoch: place.epoch, offset: 0, chain: undefined };
     this.#covered = place;
     this.#cuts = [];
+    this.#underWay = undefined;
     this.#previous = undefined;
     this.#frozenEnd = undefined;
     this.#forced = undefined;
@@ -334,6 +337,7 @@ export class Shipper implements LogReader {
       cutAt: this.#frozenEnd ?? Math.max(coveredTo, cursor.offset + CUT_BYTES),
       covered: this.#isCovered(epoch),
     };
+    this.#underWay = epoch.number;
     const plain = segmentBytes(span, log.wal, (done) => {
       end = done;
       this.#frozenEnd = done.end;
@@ -346,6 +350,11 @@ export class Shipper implements LogReader {
     await settleConflict(this.target.client, key, () => this.#put(key, body, signal), () =>
       segmentBytes({ ...span, limit: this.#frozenEnd ?? limit }, log.wal, () => {}),
     ).catch((error: unknown) => {
+      if (causeOf(error, SegmentMoved) !== undefined && span.covered) {
+        // The body failed, so nothing was stored: the index may begin with the next WAL after all.
+        this.#underWay = undefined;
+        if (epoch.closed) this.closed(epoch);
+      }
       // A put of the lease's last owner that came in late.
       if (this.target.leased !== true || !(error instanceof WrittenByAnother)) throw error;
       throw new ContinuityLost(error.message);
@@ -355,6 +364,7 @@ export class Shipper implements LogReader {
     const done: SegmentEnd = end;
     this.#cursor = { epoch: epoch.number, offset: done.end, chain: done.chain };
     this.#frozenEnd = undefined;
+    this.#underWay = undefined;
     if (epoch.closed) this.closed(epoch);
     this.#shippedSinceSnapshot = true;
     this.#host.logger("debug", "segment shipped", {
