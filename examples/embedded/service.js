@@ -15,7 +15,8 @@ const insert = database.prepare("insert into note(text) values (?)");
 const all = database.prepare("select id, text from note order by id");
 
 const server = http.createServer(async (request, response) => {
-  const answer = (code, value) => response.writeHead(code, { "content-type": "application/json" }).end(`${JSON.stringify(value)}\n`);
+  const answer = (code, value) =>
+    response.writeHead(code, { "content-type": "application/json" }).end(`${JSON.stringify(value)}\n`);
   try {
     if (request.method === "GET") return answer(200, all.all());
     if (request.method !== "POST") return answer(405, { error: "GET or POST" });

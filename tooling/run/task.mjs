@@ -36,7 +36,10 @@ const tasks = {
     () => run("oxlint", ["-c", "tooling/lint/oxlint.json", "packages", "tooling", "examples"]),
     () => run("node", ["tooling/lint/floors.ts"]),
   ],
-  format: [install, () => run("oxfmt", ["-c", "tooling/lint/oxfmt.json", "packages", "tooling"])],
+  format: [
+    install,
+    () => run("oxfmt", ["-c", "tooling/lint/oxfmt.json", "packages", "tooling", "examples", "!**/*.md"]),
+  ],
   test: [install, build, () => run(testNode, ["tooling/run/test.mjs", ...process.argv.slice(3)])],
   demo: [install, build, () => run("node", ["tooling/demo/demo.mjs", ...process.argv.slice(3)])],
 };

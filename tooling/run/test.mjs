@@ -26,6 +26,11 @@ const CHECKS = [
     command: "oxlint",
     args: ["-c", "tooling/lint/oxlint.json", "--quiet", "packages", "tooling", "examples"],
   },
+  {
+    name: "format (oxfmt)",
+    command: "oxfmt",
+    args: ["-c", "tooling/lint/oxfmt.json", "--check", "packages", "tooling", "examples", "!**/*.md"],
+  },
   { name: "floors of the house", command: process.execPath, args: ["tooling/lint/floors.ts"] },
 ];
 
@@ -96,7 +101,16 @@ async function withServers(work) {
   await timed("servers", async () => {
     const began = performance.now();
     const ok = servers("start").status === 0;
-    return [{ name: "start of the servers", ms: performance.now() - began, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, fetched: true }];
+    return [
+      {
+        name: "start of the servers",
+        ms: performance.now() - began,
+        passed: ok ? 1 : 0,
+        failed: ok ? 0 : 1,
+        skipped: 0,
+        fetched: true,
+      },
+    ];
   });
   await work();
 }

@@ -3,7 +3,13 @@ export { type FailureKind, type FailureOptions, LitewakeError } from "./errors.t
 export { type LogFields, type Logger, type LogLevel, silent } from "./logger.ts";
 export { isAtLeast, MINIMUM_SQLITE } from "./database/sqlite.ts";
 export { type FollowerStep, type FollowerTuning } from "./database/follower-options.ts";
-export { type Catalog, type GenerationRecord, readCatalog, type SegmentRecord, type SnapshotRecord } from "./replica/catalog.ts";
+export {
+  type Catalog,
+  type GenerationRecord,
+  readCatalog,
+  type SegmentRecord,
+  type SnapshotRecord,
+} from "./replica/catalog.ts";
 export { comparePlaces, formatPosition, type Generation, isGeneration, type Position } from "./replica/position.ts";
 export {
   type DatabaseReplication,
@@ -20,7 +26,17 @@ export { Lease, leased, type LeaseOptions } from "./fleet/lease.ts";
 export { fnv1a32, fnv1a64, type HashBits, shardOf } from "./fleet/hash.ts";
 export { type Manifest, readManifest, type Sharding } from "./fleet/manifest.ts";
 export { type FleetMember, notedMembers } from "./fleet/members.ts";
-export { findPoint, type ListedPoint, listPoints, pinnedNames, pinPoint, type PointTarget, readPins, type RestorePoint, unpinPoint } from "./fleet/points.ts";
+export {
+  findPoint,
+  type ListedPoint,
+  listPoints,
+  pinnedNames,
+  pinPoint,
+  type PointTarget,
+  readPins,
+  type RestorePoint,
+  unpinPoint,
+} from "./fleet/points.ts";
 export { type FleetRestoreRequest, type FleetRestoreResult, restoreFleet } from "./fleet/restore-fleet.ts";
 export { noteRestored } from "./shipping/restored-state.ts";
 export { type Pin, planRetention } from "./replica/retention-plan.ts";

@@ -1,6 +1,13 @@
 // The pure face of core: bytes and names, no input or output.
 export { RunningChecksum, type WalChecksum, ZERO_CHECKSUM } from "./wal/checksum.ts";
-export { encodeWalHeader, isPageSize, parseWalHeader, sameWal, WAL_HEADER_BYTES, type WalHeader } from "./wal/header.ts";
+export {
+  encodeWalHeader,
+  isPageSize,
+  parseWalHeader,
+  sameWal,
+  WAL_HEADER_BYTES,
+  type WalHeader,
+} from "./wal/header.ts";
 export {
   FRAME_HEADER_BYTES,
   frameAlign,

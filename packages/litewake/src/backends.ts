@@ -106,16 +106,23 @@ function isBackend(value: unknown): value is Backend {
 }
 
 /** Loads an optional package of ours or of a third party; undefined if it is not installed. */
-export async function importPackage(name: string, from: readonly string[]): Promise<Record<string, unknown> | undefined> {
+export async function importPackage(
+  name: string,
+  from: readonly string[],
+): Promise<Record<string, unknown> | undefined> {
   const file = resolvePackage(name, from);
   if (file === undefined) return undefined;
   try {
     return (await import(file)) as Record<string, unknown>;
   } catch (error) {
-    throw new LitewakeError("usage", `the package ${name} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`, {
-      next: "install it again, with what it depends on",
-      cause: error,
-    });
+    throw new LitewakeError(
+      "usage",
+      `the package ${name} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
+      {
+        next: "install it again, with what it depends on",
+        cause: error,
+      },
+    );
   }
 }
 
@@ -127,7 +134,10 @@ function resolvePackage(name: string, from: readonly string[]): string | undefin
     const file = files.find((candidate) => fs.existsSync(candidate));
     return file === undefined ? undefined : pathToFileURL(file).href;
   }
-  for (const base of [...from.map((folder) => pathToFileURL(path.join(folder, "package.json")).href), import.meta.url]) {
+  for (const base of [
+    ...from.map((folder) => pathToFileURL(path.join(folder, "package.json")).href),
+    import.meta.url,
+  ]) {
     const file = resolveFrom(name, base);
     if (file !== undefined) return pathToFileURL(file).href;
   }
@@ -163,6 +173,9 @@ function unknownType(type: string): LitewakeError {
   const known = [...PACKAGES.keys()];
   const meant = ALIASES.get(type) ?? likely(type, known);
   return new LitewakeError("usage", `${type}:// is no kind of replica that is known here`, {
-    next: meant === undefined ? `known: ${known.filter((name) => name !== "gs").join(", ")}; or npm install litewake-${type}` : `did you mean ${meant}://?`,
+    next:
+      meant === undefined
+        ? `known: ${known.filter((name) => name !== "gs").join(", ")}; or npm install litewake-${type}`
+        : `did you mean ${meant}://?`,
   });
 }

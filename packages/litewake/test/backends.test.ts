@@ -51,7 +51,11 @@ describe("a backend", () => {
   it("may replace one of ours, and may be a file beside the configuration", async () => {
     using app = tempDir("backends");
     fs.writeFileSync(app.join("mine.mjs"), source("s3", "mine"));
-    const replica = await openReplica({ ...nats, type: "s3" }, {}, { from: [app.path], packages: { s3: "./mine.mjs" } });
+    const replica = await openReplica(
+      { ...nats, type: "s3" },
+      {},
+      { from: [app.path], packages: { s3: "./mine.mjs" } },
+    );
     expect(replica.url).toBe("mine nats://host/x s");
   });
 
@@ -92,8 +96,14 @@ describe("what is missing or odd is one line:", () => {
     ["s4", "s4:// is no kind of replica that is known here: did you mean s3://?"],
     ["flie", "flie:// is no kind of replica that is known here: did you mean file://?"],
     ["azure", "azure:// is no kind of replica that is known here: did you mean abs://?"],
-    ["carrier-pigeon", "carrier-pigeon:// is no kind of replica that is known here: known: file, s3, gcs, abs, sftp; or npm install litewake-carrier-pigeon"],
-    ["constructor", "constructor:// is no kind of replica that is known here: known: file, s3, gcs, abs, sftp; or npm install litewake-constructor"],
+    [
+      "carrier-pigeon",
+      "carrier-pigeon:// is no kind of replica that is known here: known: file, s3, gcs, abs, sftp; or npm install litewake-carrier-pigeon",
+    ],
+    [
+      "constructor",
+      "constructor:// is no kind of replica that is known here: known: file, s3, gcs, abs, sftp; or npm install litewake-constructor",
+    ],
   ])("%s is no kind of replica", async (type, line) => {
     expect(await lineOf(type)).toBe(line);
   });
@@ -113,7 +123,9 @@ describe("what is missing or odd is one line:", () => {
   it("a package that cannot be loaded", async () => {
     using app = tempDir("backends");
     addPackage(app, "litewake-nats", 'import "not-installed-anywhere";');
-    expect(await lineOf("nats", { from: [app.path] })).toMatch(/^the package litewake-nats cannot be loaded: .*not-installed-anywhere.*: install it again/);
+    expect(await lineOf("nats", { from: [app.path] })).toMatch(
+      /^the package litewake-nats cannot be loaded: .*not-installed-anywhere.*: install it again/,
+    );
   });
 
   it("a setting that the backend does not read, with its place", async () => {

@@ -25,7 +25,8 @@ async function started(lines: readonly string[] = []): Promise<number> {
   await (await spawnShardedWriter(container.data, SHARDS, 1, 40)).waitFor(/^done$/);
   running = container.start();
   const line = await running.waitFor(/msg="metrics are served" port=/);
-  for (const name of ["shard_0", "shard_1", "dlq"]) await running.waitFor(new RegExp(`msg="snapshot written".*${name}`));
+  for (const name of ["shard_0", "shard_1", "dlq"])
+    await running.waitFor(new RegExp(`msg="snapshot written".*${name}`));
   return Number(/port=(\d+)/.exec(line)?.[1]);
 }
 
@@ -39,9 +40,18 @@ describe("a running Litewake", () => {
     await started();
     const { code, stdout } = await container.run("status");
     const [header = "", ...rows] = stdout.trim().split("\n");
-    expect({ code, header: header.split(/ {2,}/) }).toEqual({ code: 0, header: ["database", "state", "wal", "replica", "replica state", "lag", "pending", "position"] });
-    expect(rows.map((row) => row.split(/ {2,}/).slice(0, 2))).toEqual(["shard_0", "shard_1", "dlq"].map((name) => [container.file(`${name}.db`), "following"]));
-    const json = JSON.parse((await container.run("status", "-json")).stdout) as { version: number; healthy: boolean; databases: { replicas: { lagMs: number }[] }[] };
+    expect({ code, header: header.split(/ {2,}/) }).toEqual({
+      code: 0,
+      header: ["database", "state", "wal", "replica", "replica state", "lag", "pending", "position"],
+    });
+    expect(rows.map((row) => row.split(/ {2,}/).slice(0, 2))).toEqual(
+      ["shard_0", "shard_1", "dlq"].map((name) => [container.file(`${name}.db`), "following"]),
+    );
+    const json = JSON.parse((await container.run("status", "-json")).stdout) as {
+      version: number;
+      healthy: boolean;
+      databases: { replicas: { lagMs: number }[] }[];
+    };
     expect(json).toMatchObject({ version: 1, healthy: true, problems: [] });
     expect(json.databases).toHaveLength(SHARDS + 1);
   });
@@ -49,7 +59,11 @@ describe("a running Litewake", () => {
   it("serves metrics that Prometheus can read, with Litestream's names", async () => {
     const port = await started();
     await using _writer = await spawnShardedWriter(container.data, SHARDS, 2);
-    await vi.waitFor(async () => expect((await get(port, "/metrics")).text).toMatch(/^litewake_replica_position_offset\{.*shard_1.*\} [1-9]/m), 10_000);
+    await vi.waitFor(
+      async () =>
+        expect((await get(port, "/metrics")).text).toMatch(/^litewake_replica_position_offset\{.*shard_1.*\} [1-9]/m),
+      10_000,
+    );
     const { status, text } = await get(port, "/metrics");
     expect(status).toBe(200);
     for (const line of text.trimEnd().split("\n")) {
@@ -70,31 +84,60 @@ describe("a running Litewake", () => {
     fs.renameSync(`${container.replica}/shard_0`, `${container.replica}/away`);
     fs.writeFileSync(`${container.replica}/shard_0`, "");
     await (await spawnShardedWriter(container.data, SHARDS, 2, 40)).waitFor(/^done$/);
-    await vi.waitFor(async () => expect((await get(port, "/healthz")).status).toBe(503), { timeout: 10_000, interval: 100 });
+    await vi.waitFor(async () => expect((await get(port, "/healthz")).status).toBe(503), {
+      timeout: 10_000,
+      interval: 100,
+    });
     expect((await get(port, "/healthz")).text).toMatch(/^.*shard_0\.db: file:.*shard_0 is \d+ s behind \(.*\)\n$/);
     expect((await container.run("status")).code).toBe(1);
-    expect((await get(port, "/metrics")).text).toMatch(/^litewake_replica_errors_total\{replica_type="file",operation="PUT",kind="\w+"\} [1-9]/m);
+    expect((await get(port, "/metrics")).text).toMatch(
+      /^litewake_replica_errors_total\{replica_type="file",operation="PUT",kind="\w+"\} [1-9]/m,
+    );
     fs.rmSync(`${container.replica}/shard_0`);
     fs.renameSync(`${container.replica}/away`, `${container.replica}/shard_0`);
-    await vi.waitFor(async () => expect((await get(port, "/healthz")).status).toBe(200), { timeout: 15_000, interval: 100 });
+    await vi.waitFor(async () => expect((await get(port, "/healthz")).status).toBe(200), {
+      timeout: 15_000,
+      interval: 100,
+    });
   });
 
   it("takes a restore point by name, once, which brings everything back", async () => {
     await started(["points: 0s"]);
     const first = await container.run("point", "before-deploy");
-    expect({ code: first.code, line: first.stderr }).toMatchObject({ code: 0, line: expect.stringMatching(/^litewake: point before-deploy taken over 3 databases; writers were held for \d+\.\d ms\n$/) });
+    expect({ code: first.code, line: first.stderr }).toMatchObject({
+      code: 0,
+      line: expect.stringMatching(
+        /^litewake: point before-deploy taken over 3 databases; writers were held for \d+\.\d ms\n$/,
+      ),
+    });
     const again = await container.run("point", "before-deploy");
-    expect({ code: again.code, line: again.stderr }).toEqual({ code: 7, line: "litewake: there is a point named before-deploy already: choose another name\n" });
+    expect({ code: again.code, line: again.stderr }).toEqual({
+      code: 7,
+      line: "litewake: there is a point named before-deploy already: choose another name\n",
+    });
     const wrong = await container.run("point", "a b");
-    expect({ code: wrong.code, line: wrong.stderr }).toMatchObject({ code: 2, line: expect.stringContaining("cannot be a point's name") });
+    expect({ code: wrong.code, line: wrong.stderr }).toMatchObject({
+      code: 2,
+      line: expect.stringContaining("cannot be a point's name"),
+    });
     expect((await container.run("points")).stdout).toMatch(/^name +published +pinned\nbefore-deploy +20.*Z +\n$/);
-    expect((await container.run("pin", "before-deploy")).stderr).toBe("litewake: before-deploy stays restorable until it is unpinned\n");
+    expect((await container.run("pin", "before-deploy")).stderr).toBe(
+      "litewake: before-deploy stays restorable until it is unpinned\n",
+    );
     expect((await container.run("points")).stdout).toMatch(/before-deploy +20.*Z +yes\n$/);
-    expect((await container.run("unpin", "before-deploy")).stderr).toBe("litewake: before-deploy is restorable as long as the retention window reaches\n");
+    expect((await container.run("unpin", "before-deploy")).stderr).toBe(
+      "litewake: before-deploy is restorable as long as the retention window reaches\n",
+    );
     const twice = await container.run("unpin", "before-deploy");
-    expect({ code: twice.code, line: twice.stderr }).toEqual({ code: 3, line: "litewake: before-deploy is not pinned: litewake points lists what is\n" });
+    expect({ code: twice.code, line: twice.stderr }).toEqual({
+      code: 3,
+      line: "litewake: before-deploy is not pinned: litewake points lists what is\n",
+    });
     const unknown = await container.run("pin", "elsewhere");
-    expect({ code: unknown.code, line: unknown.stderr }).toMatchObject({ code: 3, line: expect.stringContaining('holds no point named "elsewhere": it holds before-deploy') });
+    expect({ code: unknown.code, line: unknown.stderr }).toMatchObject({
+      code: 3,
+      line: expect.stringContaining('holds no point named "elsewhere": it holds before-deploy'),
+    });
     const plan = await container.run("retention", "-dry-run");
     expect(plan.stdout.split("\n")[0]).toMatch(/^database +replica +keep +delete +frees +restorable from$/);
     expect(plan.stdout).toMatch(/shard_0\.db +shard_0 +[1-9]\d* +0 +0 B +20.*Z\n/);
@@ -110,7 +153,12 @@ describe("a running Litewake", () => {
     await started();
     await running?.kill9();
     const gone = await container.run("status");
-    expect({ code: gone.code, line: gone.stderr }).toMatchObject({ code: 4, line: expect.stringMatching(/^litewake: no litewake replicates by .*litejoin\.yaml on this host: start litewake replicate, as the same user\n$/) });
+    expect({ code: gone.code, line: gone.stderr }).toMatchObject({
+      code: 4,
+      line: expect.stringMatching(
+        /^litewake: no litewake replicates by .*litejoin\.yaml on this host: start litewake replicate, as the same user\n$/,
+      ),
+    });
     running = container.start();
     await running.waitFor(/metrics are served/);
     await vi.waitFor(async () => expect((await container.run("status")).code).toBe(0), { timeout: 10_000 });

@@ -28,7 +28,11 @@ describe.each(["service.js", "service-better-sqlite3.js"])("examples/embedded/%s
     }
     const env = { REPLICA_URL: `file://${folder.join("replica")}`, PORT: "0" };
     const litewake = path.join(repositoryRoot, "packages/litewake/bin/litewake.js");
-    const start = () => new ManagedProcess(process.execPath, [litewake, "init", "--", process.execPath, "--no-warnings", service], { cwd: work, env });
+    const start = () =>
+      new ManagedProcess(process.execPath, [litewake, "init", "--", process.execPath, "--no-warnings", service], {
+        cwd: work,
+        env,
+      });
     const urlOf = async (running: ManagedProcess): Promise<string> => {
       const line = await running.waitFor(/^listening on \d+$/);
       return `http://127.0.0.1:${line.split(" ").at(-1)}`;

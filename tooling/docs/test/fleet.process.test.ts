@@ -1,7 +1,15 @@
 // The example of a fleet, as it stands: a first boot, a kill, a wiped disk, a second boot, and all databases back at one moment.
 import fs from "node:fs";
 import path from "node:path";
-import { judgeShards, ManagedProcess, repositoryRoot, runLitewake, shardedWriterCommand, spawnLitewake, tempDir } from "@litewake-tooling/testkit";
+import {
+  judgeShards,
+  ManagedProcess,
+  repositoryRoot,
+  runLitewake,
+  shardedWriterCommand,
+  spawnLitewake,
+  tempDir,
+} from "@litewake-tooling/testkit";
 import { describe, expect, it, vi } from "vitest";
 
 const example = path.join(repositoryRoot, "examples/fleet");
@@ -13,10 +21,22 @@ describe("examples/fleet", () => {
     fs.cpSync(example, folder.path, { recursive: true });
     const data = folder.join("data");
     fs.mkdirSync(data);
-    const options = { cwd: folder.path, env: { REPLICA_URL: `file://${folder.join("replica")}`, LITEWAKE_CONFIG: undefined, LITESTREAM_CONFIG: undefined } };
-    const exec = (seed: number, keys: number) => shardedWriterCommand(data, SHARDS, seed, keys).map((word) => `'${word}'`).join(" ");
-    const run = (...args: string[]) => runLitewake([args[0] ?? "", "-config", "litejoin.yaml", ...args.slice(1)], options);
-    const boot = (seed: number, keys: number): ManagedProcess => spawnLitewake(["replicate", "-config", "litejoin.yaml", "-exec", exec(seed, keys)], options);
+    const options = {
+      cwd: folder.path,
+      env: {
+        REPLICA_URL: `file://${folder.join("replica")}`,
+        LITEWAKE_CONFIG: undefined,
+        LITESTREAM_CONFIG: undefined,
+      },
+    };
+    const exec = (seed: number, keys: number) =>
+      shardedWriterCommand(data, SHARDS, seed, keys)
+        .map((word) => `'${word}'`)
+        .join(" ");
+    const run = (...args: string[]) =>
+      runLitewake([args[0] ?? "", "-config", "litejoin.yaml", ...args.slice(1)], options);
+    const boot = (seed: number, keys: number): ManagedProcess =>
+      spawnLitewake(["replicate", "-config", "litejoin.yaml", "-exec", exec(seed, keys)], options);
 
     await using first = boot(1, 200);
     expect((await first.ended).code).toBe(0);
@@ -33,7 +53,10 @@ describe("examples/fleet", () => {
     expect(judgeShards(data, SHARDS)).toEqual({ events: 200, queued: 200, torn: 0, misplaced: 0 });
     // Older than what was shipped since: only on demand.
     const refused = await run("replicate", "-once");
-    expect({ code: refused.code, line: refused.stderr }).toMatchObject({ code: 7, line: expect.stringMatching(/is older than what was shipped.*-new-history/s) });
+    expect({ code: refused.code, line: refused.stderr }).toMatchObject({
+      code: 7,
+      line: expect.stringMatching(/is older than what was shipped.*-new-history/s),
+    });
     const third = await run("replicate", "-new-history", "-exec", exec(3, 10));
     expect(third.code).toBe(0);
     fs.rmSync(data, { recursive: true });

@@ -9,11 +9,18 @@ const program = path.join(import.meta.dirname, "../writers/sharded.ts");
 
 /** The writer's command; `keys` 0: it writes until it is killed. It prints `started PID`, and `done` at its end. */
 export function shardedWriterCommand(folder: string, shards: number, seed: number, keys = 0, ledger = ""): string[] {
-  return [process.execPath, "--disable-warning=ExperimentalWarning", program, folder, shards, seed, keys, ledger].map(String);
+  return [process.execPath, "--disable-warning=ExperimentalWarning", program, folder, shards, seed, keys, ledger].map(
+    String,
+  );
 }
 
 /** A process that writes to the shards and the queue. */
-export async function spawnShardedWriter(folder: string, shards: number, seed: number, keys = 0): Promise<ManagedProcess> {
+export async function spawnShardedWriter(
+  folder: string,
+  shards: number,
+  seed: number,
+  keys = 0,
+): Promise<ManagedProcess> {
   const [command = "", ...args] = shardedWriterCommand(folder, shards, seed, keys);
   const writer = new ManagedProcess(command, args);
   await writer.waitFor(/^started /);
@@ -25,7 +32,10 @@ export function keysIn(file: string): string[] {
   if (!fs.existsSync(file)) return [];
   const database = new DatabaseSync(file, { readOnly: true });
   try {
-    return database.prepare("select key from event order by rowid").all().map(({ key }) => String(key));
+    return database
+      .prepare("select key from event order by rowid")
+      .all()
+      .map(({ key }) => String(key));
   } finally {
     database.close();
   }

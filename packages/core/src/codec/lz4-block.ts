@@ -51,6 +51,7 @@ export function decompressBlock(
 }
 
 function checked(length: number): number {
-  if (length > MAX_BLOCK_BYTES) throw new RangeError(`an LZ4 block has at most ${MAX_BLOCK_BYTES} bytes, not ${length}`);
+  if (length > MAX_BLOCK_BYTES)
+    throw new RangeError(`an LZ4 block has at most ${MAX_BLOCK_BYTES} bytes, not ${length}`);
   return length;
 }

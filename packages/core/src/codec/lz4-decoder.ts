@@ -85,7 +85,8 @@ export class Lz4FrameDecoder {
     }
     const end = this.#offset + this.#heldBytes;
     if (end === 0) throw new Lz4Error("empty", 0, "no LZ4 frame: the bytes end");
-    if (name === "block-size" && this.#heldBytes === 0) throw new Lz4Error("missing-end-mark", end, "no EndMark: the LZ4 frame ends");
+    if (name === "block-size" && this.#heldBytes === 0)
+      throw new Lz4Error("missing-end-mark", end, "no EndMark: the LZ4 frame ends");
     throw new Lz4Error("truncated", end, `the LZ4 frame breaks off in its ${name}`);
   }
 
@@ -102,7 +103,9 @@ export class Lz4FrameDecoder {
     const needed = this.#heldBytes + bytes.byteLength;
     if (needed > this.#held.byteLength) {
       // Grown as bytes arrive, so that a size which is only claimed costs nothing.
-      const grown = new Uint8Array(Math.max(needed, FIRST_BUFFER_BYTES, Math.min(this.#need, 2 * this.#held.byteLength)));
+      const grown = new Uint8Array(
+        Math.max(needed, FIRST_BUFFER_BYTES, Math.min(this.#need, 2 * this.#held.byteLength)),
+      );
       grown.set(this.#held.subarray(0, this.#heldBytes));
       this.#held = grown;
     }
@@ -141,7 +144,8 @@ export class Lz4FrameDecoder {
       case "content-checksum":
         return this.#readContentChecksum(bytes);
       case "nothing":
-        if (viewOf(bytes).getUint32(0, true) === FRAME_MAGIC) throw this.#error("joined-frames", "a second LZ4 frame begins");
+        if (viewOf(bytes).getUint32(0, true) === FRAME_MAGIC)
+          throw this.#error("joined-frames", "a second LZ4 frame begins");
         throw this.#error("trailing-bytes", "there are bytes behind the LZ4 frame");
     }
   }
@@ -197,7 +201,8 @@ export class Lz4FrameDecoder {
     const { maxBlockBytes } = this.#frame;
     const plain = decompressBlock(stored, maxBlockBytes, this.#window);
     if (plain === "malformed") throw this.#error("bad-block", "a block does not decode");
-    if (plain === "too-large") throw this.#error("block-too-large", `a block decodes to more than ${maxBlockBytes} bytes`);
+    if (plain === "too-large")
+      throw this.#error("block-too-large", `a block decodes to more than ${maxBlockBytes} bytes`);
     return plain;
   }
 

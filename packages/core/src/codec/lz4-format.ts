@@ -53,7 +53,8 @@ export function parseDescriptor(bytes: Uint8Array, offset: number): FrameDescrip
   if ((flags & FLAG_RESERVED) !== 0 || (sizes & SIZES_RESERVED) !== 0) {
     throw new Lz4Error("reserved-bits", offset, "the frame header uses reserved bits");
   }
-  if (sizeCode < SMALLEST_SIZE_CODE) throw new Lz4Error("bad-header", offset, `a frame with block size code ${sizeCode}`);
+  if (sizeCode < SMALLEST_SIZE_CODE)
+    throw new Lz4Error("bad-header", offset, `a frame with block size code ${sizeCode}`);
   if ((flags & FLAG_DICTIONARY) !== 0) throw new Lz4Error("unsupported", offset, "a frame that needs a dictionary");
   return {
     independent: (flags & FLAG_INDEPENDENT) !== 0,

@@ -23,8 +23,10 @@ const FIRST_BUFFER_BYTES = 64 << 10;
  */
 export function encodeSkippableFrame(payload: Uint8Array, nibble = 0): Uint8Array {
   const size = SKIPPABLE_HEAD_BYTES + payload.byteLength;
-  if (size > MAX_SKIPPABLE_BYTES) throw new RangeError(`a skippable frame of ${size} bytes is above ${MAX_SKIPPABLE_BYTES}`);
-  if (!Number.isInteger(nibble) || nibble < 0 || nibble > 15) throw new RangeError(`a nibble is 0 to 15, not ${nibble}`);
+  if (size > MAX_SKIPPABLE_BYTES)
+    throw new RangeError(`a skippable frame of ${size} bytes is above ${MAX_SKIPPABLE_BYTES}`);
+  if (!Number.isInteger(nibble) || nibble < 0 || nibble > 15)
+    throw new RangeError(`a nibble is 0 to 15, not ${nibble}`);
   const frame = new Uint8Array(size);
   const view = viewOf(frame);
   view.setUint32(0, SKIPPABLE_MAGIC | nibble, true);
@@ -79,7 +81,9 @@ export class Lz4FrameEncoder {
   #keep(bytes: Uint8Array): void {
     const needed = this.#filled + bytes.byteLength;
     if (needed > this.#block.byteLength) {
-      const grown = new Uint8Array(Math.min(BLOCK_BYTES, Math.max(needed, FIRST_BUFFER_BYTES, 2 * this.#block.byteLength)));
+      const grown = new Uint8Array(
+        Math.min(BLOCK_BYTES, Math.max(needed, FIRST_BUFFER_BYTES, 2 * this.#block.byteLength)),
+      );
       grown.set(this.#block.subarray(0, this.#filled));
       this.#block = grown;
     }

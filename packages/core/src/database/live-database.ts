@@ -90,7 +90,9 @@ export class LiveDatabase {
     const stat = fs.statSync(path, { throwIfNoEntry: false });
     if (stat === undefined) return "missing";
     if (stat.isDirectory()) {
-      throw new LitewakeError("database", `${path} is a folder, not a database`, { next: "name the database file in it" });
+      throw new LitewakeError("database", `${path} is a folder, not a database`, {
+        next: "name the database file in it",
+      });
     }
     let descriptor: number;
     try {

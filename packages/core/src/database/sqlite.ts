@@ -33,9 +33,13 @@ export function requireSafeSqlite(): void {
   memory.close();
   const version = String(row?.["version"]);
   if (!isAtLeast(version, MINIMUM_SQLITE)) {
-    throw new LitewakeError("usage", `SQLite ${version} inside Node ${process.versions.node} is older than ${MINIMUM_SQLITE}`, {
-      next: "run Litewake on Node 22.23 or newer, or 24 or newer",
-    });
+    throw new LitewakeError(
+      "usage",
+      `SQLite ${version} inside Node ${process.versions.node} is older than ${MINIMUM_SQLITE}`,
+      {
+        next: "run Litewake on Node 22.23 or newer, or 24 or newer",
+      },
+    );
   }
   checked = true;
 }

@@ -1,5 +1,6 @@
 // A client that lets nothing be written before a condition is proved, however late the store can be reached.
 import type { CallOptions, PutBody, PutOptions, ReplicaClient } from "../backend/client.ts";
+import { overriding } from "../backend/overriding.ts";
 
 /**
  * Puts and deletes wait for `ready`, which is asked again after a failure. What it throws is thrown by the call: a fault of
@@ -19,12 +20,7 @@ export function gated(client: ReplicaClient, ready: (options: CallOptions) => Pr
       throw error;
     }
   };
-  return {
-    type: client.type,
-    url: client.url,
-    capabilities: client.capabilities,
-    list: (prefix, options) => client.list(prefix, options),
-    get: (key, options) => client.get(key, options),
+  return overriding(client, {
     put: async (key: string, body: PutBody, options: PutOptions = {}) => {
       await open({ signal: options.signal });
       return client.put(key, body, options);
@@ -33,6 +29,5 @@ export function gated(client: ReplicaClient, ready: (options: CallOptions) => Pr
       await open(options);
       return client.delete(keys, options);
     },
-    close: () => client.close(),
-  };
+  });
 }

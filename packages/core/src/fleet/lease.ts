@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CallOptions, ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
+import { overriding } from "../backend/overriding.ts";
 import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { OWN_PREFIX } from "../replica/layout.ts";
@@ -295,12 +296,7 @@ function isOwner(value: unknown): value is Owner {
 
 /** A client that starts no put and no delete unless the lease is held. */
 export function leased(client: ReplicaClient, lease: Lease): ReplicaClient {
-  return {
-    type: client.type,
-    url: client.url,
-    capabilities: client.capabilities,
-    list: (prefix, options) => client.list(prefix, options),
-    get: (key, options) => client.get(key, options),
+  return overriding(client, {
     put: async (key, body, options) => {
       lease.require("put", key);
       return client.put(key, body, options);
@@ -309,6 +305,5 @@ export function leased(client: ReplicaClient, lease: Lease): ReplicaClient {
       lease.require("delete");
       return client.delete(keys, options);
     },
-    close: () => client.close(),
-  };
+  });
 }

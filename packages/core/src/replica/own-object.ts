@@ -49,7 +49,12 @@ export async function readOwn(
 }
 
 /** Stores an object that must not be there yet; false: it is. Where the store cannot put if absent, it is overwritten. */
-export async function createOwn(client: ReplicaClient, key: string, value: OwnObject, options: CallOptions = {}): Promise<boolean> {
+export async function createOwn(
+  client: ReplicaClient,
+  key: string,
+  value: OwnObject,
+  options: CallOptions = {},
+): Promise<boolean> {
   try {
     const body = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
     await client.put(key, body, { ...options, ...(client.capabilities.putIfAbsent ? { ifAbsent: true } : {}) });
@@ -63,12 +68,16 @@ export async function createOwn(client: ReplicaClient, key: string, value: OwnOb
 function parse(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
   } catch {
     return undefined;
   }
 }
 
 function unreadable(client: ReplicaClient, key: string): LitewakeError {
-  return new LitewakeError("damaged", `${client.url}/${key} cannot be read`, { next: "it is no object that litewake wrote" });
+  return new LitewakeError("damaged", `${client.url}/${key} cannot be read`, {
+    next: "it is no object that litewake wrote",
+  });
 }

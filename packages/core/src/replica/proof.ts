@@ -105,7 +105,8 @@ function isRecord(value: unknown): value is Fields {
 
 function count(record: Fields, name: string): number {
   const value = record[name];
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw broken(`its field ${name} is no count`);
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0)
+    throw broken(`its field ${name} is no count`);
   return value;
 }
 

@@ -41,7 +41,9 @@ export function planRetention(catalog: Catalog, rules: RetentionRules): Deletion
   const snapshots: string[] = [];
   const later: string[] = [];
   const first: string[] = [];
-  const isAlive = catalog.generations.some((record) => record.generation === rules.current && record.snapshots.length > 0);
+  const isAlive = catalog.generations.some(
+    (record) => record.generation === rules.current && record.snapshots.length > 0,
+  );
   for (const record of catalog.generations) {
     const keptFrom = firstKeptIndex(record, rules, isAlive);
     if (keptFrom === 0) continue;
@@ -92,7 +94,10 @@ function isWholeFrom({ segments }: GenerationRecord, from: number): boolean {
 }
 
 // A pin needs its snapshot (by default the one that `-index` chooses, the highest at or below it) and all WAL from there on.
-function pinnedRanges({ generation, snapshots }: GenerationRecord, { pins = [] }: RetentionRules): { from: number; to: number }[] {
+function pinnedRanges(
+  { generation, snapshots }: GenerationRecord,
+  { pins = [] }: RetentionRules,
+): { from: number; to: number }[] {
   return pins.flatMap((pin) => {
     if (pin.generation !== generation) return [];
     const base = snapshots.findLast((snapshot) => snapshot.index <= (pin.snapshot ?? pin.index));

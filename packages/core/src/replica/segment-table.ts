@@ -47,7 +47,9 @@ export class SegmentTable {
   /** Puts the columns in order. A listing is mostly in order already: names of one width sort as their numbers do. */
   sort(): this {
     const compare = (a: number, b: number): number =>
-      this.indexAt(a) - this.indexAt(b) || this.offsetAt(a) - this.offsetAt(b) || this.#of(this.#width, a) - this.#of(this.#width, b);
+      this.indexAt(a) - this.indexAt(b) ||
+      this.offsetAt(a) - this.offsetAt(b) ||
+      this.#of(this.#width, a) - this.#of(this.#width, b);
     let sorted = true;
     for (let at = 1; sorted && at < this.#length; at++) sorted = compare(at - 1, at) <= 0;
     if (sorted) return this;

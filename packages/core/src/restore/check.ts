@@ -40,7 +40,11 @@ export async function checkIntegrity({ file, check, position, logger, signal }: 
   const [problem] = answer.problems.filter((line) => !isConstraint(line));
   if (problem === undefined) return;
   const { generation, index, offset } = position;
-  throw new RestoreRefusal("damaged", `SQLite finds the restored database damaged (${problem})`, { generation, index, offset });
+  throw new RestoreRefusal("damaged", `SQLite finds the restored database damaged (${problem})`, {
+    generation,
+    index,
+    offset,
+  });
 }
 
 // SQLite's texts (pragma.c) for what a row may be while every page is sound.

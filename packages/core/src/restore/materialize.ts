@@ -119,7 +119,12 @@ async function fetchWal(fetching: Fetching, pages: WalPages): Promise<WalEnd> {
     try {
       await proveSegment(verifier, item, chunks);
     } catch (error) {
-      throw unreadable(error, "segment", { generation: plan.generation, index, offset }, provableAt(plan, proven, item.segment));
+      throw unreadable(
+        error,
+        "segment",
+        { generation: plan.generation, index, offset },
+        provableAt(plan, proven, item.segment),
+      );
     }
     proven = item.segment;
     progress.segmentDone();
@@ -127,7 +132,11 @@ async function fetchWal(fetching: Fetching, pages: WalPages): Promise<WalEnd> {
   return verifier.finish();
 }
 
-async function proveSegment(verifier: WalVerifier, item: OpenSegment, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+async function proveSegment(
+  verifier: WalVerifier,
+  item: OpenSegment,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<void> {
   const { index, offset } = item.segment;
   const begin = () => verifier.begin(index, offset, decodeSegmentProof(item.object?.skippable() ?? []));
   let begun = false;

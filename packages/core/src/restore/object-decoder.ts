@@ -168,7 +168,10 @@ class DecodeThread {
     return new Promise((resolve, reject) => {
       if (this.#failed !== undefined) return reject(this.#failed);
       this.#waiting.set(request.stream, { resolve, reject });
-      this.#worker.postMessage(request satisfies DecodeRequest, request.chunk === undefined ? [] : [request.chunk.buffer]);
+      this.#worker.postMessage(
+        request satisfies DecodeRequest,
+        request.chunk === undefined ? [] : [request.chunk.buffer],
+      );
     });
   }
 

@@ -10,7 +10,9 @@ const SIDECARS = ["-wal", "-shm", "-journal"];
 /** Throws kind `refused` when the output, or a file that SQLite would mix into it, is there already. */
 export async function checkOutput(output: string): Promise<void> {
   if (await exists(output)) {
-    throw new LitewakeError("refused", `${output} exists already`, { next: "restore to another path, or move it away first" });
+    throw new LitewakeError("refused", `${output} exists already`, {
+      next: "restore to another path, or move it away first",
+    });
   }
   for (const suffix of SIDECARS) {
     const sidecar = `${output}${suffix}`;
@@ -101,7 +103,8 @@ export class OutputFile implements AsyncDisposable {
     try {
       await link(this.temporary, this.output);
     } catch (error) {
-      if (errnoOf(error) === "EEXIST") throw new LitewakeError("refused", `${this.output} exists already`, { cause: error });
+      if (errnoOf(error) === "EEXIST")
+        throw new LitewakeError("refused", `${this.output} exists already`, { cause: error });
       await rename(this.temporary, this.output);
       return;
     }

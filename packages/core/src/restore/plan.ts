@@ -49,7 +49,12 @@ export function planGeneration(
   const chain = walk(record, snapshot, target);
   if (chain.hole !== undefined) {
     const { what, index, offset } = chain.hole;
-    throw new RestoreRefusal("damaged", what, { generation: record.generation, index, offset }, { provable: provable() });
+    throw new RestoreRefusal(
+      "damaged",
+      what,
+      { generation: record.generation, index, offset },
+      { provable: provable() },
+    );
   }
   let bytes = snapshot.size;
   let momentMs = snapshot.modifiedAt.getTime();
@@ -124,7 +129,8 @@ function holeBefore(here: { index: number; offset: number }, index: number, offs
     return { what: "two segments claim the same place", index, offset };
   }
   const begins = here.index !== index || offset < 0;
-  if (begins && here.offset !== 0) return { what: "missing first WAL segment of an index", index: here.index, offset: 0 };
+  if (begins && here.offset !== 0)
+    return { what: "missing first WAL segment of an index", index: here.index, offset: 0 };
   return undefined;
 }
 

@@ -131,7 +131,11 @@ async function restoreFrom(candidate: Candidate, request: RestoreRequest): Promi
 function requireReached({ place }: RestoreTarget = {}, reached: Position): void {
   if (place === undefined || comparePlaces(place, reached) === 0) return;
   const { generation, index, offset } = place;
-  throw new RestoreRefusal("damaged", `the WAL ends at ${formatPosition(reached)}, not at the place asked for`, { generation, index, offset });
+  throw new RestoreRefusal("damaged", `the WAL ends at ${formatPosition(reached)}, not at the place asked for`, {
+    generation,
+    index,
+    offset,
+  });
 }
 
 // Bytes cannot show that the tail of an index is missing where the next one does not say so: then SQLite looks closely.
@@ -151,7 +155,8 @@ async function eachCandidate<T>(
     const note = (failure: SourceFailure): void => {
       failed.push(failure);
       const { source, error } = failure;
-      if (replicas.length > 1) logger("warn", "restoring from this replica failed", { replica: source.name, error: error.message });
+      if (replicas.length > 1)
+        logger("warn", "restoring from this replica failed", { replica: source.name, error: error.message });
     };
     for (const failure of failures) note(failure);
     for (const candidate of candidates) {

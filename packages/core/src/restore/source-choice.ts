@@ -64,7 +64,9 @@ async function warnOfLtx(
   { signal, logger }: { readonly signal: AbortSignal | undefined; readonly logger: Logger },
 ): Promise<void> {
   if (!(await holdsLtx(client, { signal }))) return;
-  logger("warn", "the replica also holds Litestream 0.5 LTX files, which may be newer and are not read", { replica: name });
+  logger("warn", "the replica also holds Litestream 0.5 LTX files, which may be newer and are not read", {
+    replica: name,
+  });
 }
 
 /** The plan for a candidate; throws as `planGeneration`. */

@@ -25,7 +25,9 @@ export interface RestoreTarget {
 /** Refuses a target that contradicts itself. Kind `usage`. */
 export function checkTarget(target: RestoreTarget): void {
   if (target.place !== undefined && (target.index ?? target.timestamp ?? target.generation) !== undefined) {
-    throw new LitewakeError("usage", "an exact place says everything already", { next: "leave generation, index and timestamp out" });
+    throw new LitewakeError("usage", "an exact place says everything already", {
+      next: "leave generation, index and timestamp out",
+    });
   }
   if (target.index !== undefined && target.timestamp !== undefined) {
     throw new LitewakeError("usage", "an index and a timestamp cannot be restored to at the same time", {
@@ -89,7 +91,10 @@ export function chooseSnapshot(record: GenerationRecord, target: RestoreTarget):
 function snapshotOf(record: GenerationRecord, { snapshot: index }: ExactPlace): SnapshotRecord {
   const found = record.snapshots.find((snapshot) => snapshot.index === index);
   if (found !== undefined) return found;
-  throw new RestoreRefusal("damaged", "the snapshot that the point begins with is gone", { generation: record.generation, index });
+  throw new RestoreRefusal("damaged", "the snapshot that the point begins with is gone", {
+    generation: record.generation,
+    index,
+  });
 }
 
 function oldestSnapshotMs(record: GenerationRecord): number {
@@ -128,7 +133,11 @@ function nothingThere(catalog: Catalog, generation: Generation | undefined): Lit
 
 function outsideWindow(records: readonly GenerationRecord[], timestamp: Date): LitewakeError {
   const windows = records
-    .map((record) => ({ from: new Date(oldestSnapshotMs(record)), to: record.updatedAt, generation: record.generation }))
+    .map((record) => ({
+      from: new Date(oldestSnapshotMs(record)),
+      to: record.updatedAt,
+      generation: record.generation,
+    }))
     .sort((a, b) => a.from.getTime() - b.from.getTime());
   const shown = windows
     .slice(-4)
@@ -137,9 +146,11 @@ function outsideWindow(records: readonly GenerationRecord[], timestamp: Date): L
   const first = windows[0];
   const last = windows.at(-1);
   const where =
-    first !== undefined && timestamp < first.from ? "before the oldest snapshot"
-    : last !== undefined && windows.every(({ to }) => timestamp > to) ? "after the newest object"
-    : "between two generations";
+    first !== undefined && timestamp < first.from
+      ? "before the oldest snapshot"
+      : last !== undefined && windows.every(({ to }) => timestamp > to)
+        ? "after the newest object"
+        : "between two generations";
   return new LitewakeError("no-backup", `the timestamp ${timestamp.toISOString()} is ${where}`, {
     next: `what can be restored is ${shown.join(", ")}${more}; without -timestamp the newest state is restored`,
   });

@@ -27,13 +27,30 @@ export interface LocalEvidence {
 
 export type Continuity =
   /** Goes on inside the live WAL, at `offset`. */
-  | { readonly kind: "same-wal"; readonly index: number; readonly offset: number; readonly chain: ChainState | undefined }
+  | {
+      readonly kind: "same-wal";
+      readonly index: number;
+      readonly offset: number;
+      readonly chain: ChainState | undefined;
+    }
   /** The old WAL was acknowledged to its end; the live one is the next index, from offset 0. */
   | { readonly kind: "next-wal"; readonly index: number; readonly previous: PreviousEnd | undefined }
   /** The old WAL has an unshipped tail, kept in a spool by an earlier process; the live one comes after it. */
-  | { readonly kind: "spooled"; readonly index: number; readonly offset: number; readonly chain: ChainState; readonly closed: ClosedWal }
+  | {
+      readonly kind: "spooled";
+      readonly index: number;
+      readonly offset: number;
+      readonly chain: ChainState;
+      readonly closed: ClosedWal;
+    }
   /** The old WAL has an unshipped tail still in the WAL file, behind the live one. */
-  | { readonly kind: "old-tail"; readonly index: number; readonly offset: number; readonly chain: ChainState; readonly tail: OldTail }
+  | {
+      readonly kind: "old-tail";
+      readonly index: number;
+      readonly offset: number;
+      readonly chain: ChainState;
+      readonly tail: OldTail;
+    }
   | Unproven;
 
 /** Nothing proves it. `standing` says how the local database relates to what was shipped. */
@@ -90,7 +107,8 @@ function shippedWal(tail: ShippedTail, pageSize: number): ShippedWal | undefined
     const { salt1, salt2 } = parseFrameHeader(view, 0);
     return { salt1, salt2, s1: view.getUint32(16), s2: view.getUint32(20) };
   }
-  const header = tail.header !== undefined && tail.offset === WAL_HEADER_BYTES ? parseWalHeader(tail.header) : undefined;
+  const header =
+    tail.header !== undefined && tail.offset === WAL_HEADER_BYTES ? parseWalHeader(tail.header) : undefined;
   return header === undefined ? undefined : { ...header, ...header.checksum };
 }
 
@@ -184,7 +202,8 @@ function oneRestart(
 }
 
 function reasonFor(tail: ShippedTail, shipped: ShippedWal | undefined, local: LocalEvidence): string {
-  if (shipped === undefined && tail.offset === 0) return "the database was changed after its snapshot, while nobody followed it";
+  if (shipped === undefined && tail.offset === 0)
+    return "the database was changed after its snapshot, while nobody followed it";
   if (shipped === undefined) return "the replica's last segment does not end on a frame of this page size";
   if (local.header === undefined) return "the WAL is gone: it was written back and deleted while nobody followed it";
   return "the WAL was restarted more than once while nobody followed it";
@@ -193,18 +212,12 @@ function reasonFor(tail: ShippedTail, shipped: ShippedWal | undefined, local: Lo
 /** Salts rise by one at each restart, so a smaller one close by is an earlier WAL of the same database. */
 const NEAR_RESTARTS = 1_000_000;
 
-function unproven(
-  local: LocalEvidence,
-  noted: NotedPosition | undefined,
-  tail: ShippedTail,
-  reason: string,
-): Unproven {
+function unproven(local: LocalEvidence, noted: NotedPosition | undefined, tail: ShippedTail, reason: string): Unproven {
   if (local.empty) return { kind: "unproven", reason, standing: "empty" };
   const shipped = shippedWal(tail, local.pageSize);
   const sameLog = shipped !== undefined && local.header !== undefined && names(local.header, shipped);
   const shorter = sameLog && local.log > 0 && offsetOfFrames(local.log, local.pageSize) < tail.offset;
-  const behind =
-    shipped !== undefined && local.header !== undefined ? (shipped.salt1 - local.header.salt1) | 0 : 0;
+  const behind = shipped !== undefined && local.header !== undefined ? (shipped.salt1 - local.header.salt1) | 0 : 0;
   const earlierWal = behind > 0 && behind < NEAR_RESTARTS;
   const branchedEarlier =
     noted !== undefined &&

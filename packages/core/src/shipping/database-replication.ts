@@ -101,7 +101,8 @@ export class DatabaseReplicator implements Lockable {
 
   get status(): DatabaseStatus {
     const following = this.#session !== undefined;
-    const state = this.#failure !== undefined ? "failed" : this.#stopping ? "stopped" : following ? "following" : "waiting";
+    const state =
+      this.#failure !== undefined ? "failed" : this.#stopping ? "stopped" : following ? "following" : "waiting";
     return {
       path: this.path,
       state,
@@ -118,7 +119,9 @@ export class DatabaseReplicator implements Lockable {
   /** Whether nothing can be shipped any more: the database cannot be followed, or no replica is left. */
   get isGivenUp(): boolean {
     const replicas = this.#shippings;
-    return this.#failure !== undefined || (replicas.length > 0 && replicas.every(({ failure }) => failure !== undefined));
+    return (
+      this.#failure !== undefined || (replicas.length > 0 && replicas.every(({ failure }) => failure !== undefined))
+    );
   }
 
   /**
@@ -153,7 +156,10 @@ export class DatabaseReplicator implements Lockable {
       } catch (error) {
         if (error instanceof LitewakeError) throw error;
         // Not reachable now: it is asked again before anything is written to it.
-        this.#logger("warn", "cannot see yet whether the replica holds history", { replica: target.name, error: String(error) });
+        this.#logger("warn", "cannot see yet whether the replica holds history", {
+          replica: target.name,
+          error: String(error),
+        });
       }
     }
   }
@@ -323,7 +329,9 @@ export class DatabaseReplicator implements Lockable {
 
   #appeared(): boolean {
     const size = fs.statSync(this.path, { throwIfNoEntry: false })?.size;
-    return this.#waitingFor === "missing" ? size !== undefined : this.#waitingFor === "empty" && !this.#replaced && size !== 0;
+    return this.#waitingFor === "missing"
+      ? size !== undefined
+      : this.#waitingFor === "empty" && !this.#replaced && size !== 0;
   }
 
   #changedUnseen(session: DatabaseSession): boolean {
@@ -427,7 +435,8 @@ export class DatabaseReplicator implements Lockable {
     const durable = async (): Promise<void> => {
       const reached = await Promise.all(shippings.map((shipping) => shipping.shipped(place)));
       const lost = reached.findIndex(({ generation }, n) => generation !== positions[n]?.generation);
-      if (lost >= 0) throw new LitewakeError("refused", `${this.path}: a new generation began meanwhile`, { next: "try again" });
+      if (lost >= 0)
+        throw new LitewakeError("refused", `${this.path}: a new generation began meanwhile`, { next: "try again" });
     };
     return {
       path: this.path,
@@ -438,7 +447,9 @@ export class DatabaseReplicator implements Lockable {
 
   #lateLine(): string {
     const late = this.#shippings.filter(({ shipper }) => shipper.isPending);
-    const parts = late.map(({ status }) => `${status.url} (${status.pendingBytes} bytes, ${status.error ?? status.state})`);
+    const parts = late.map(
+      ({ status }) => `${status.url} (${status.pendingBytes} bytes, ${status.error ?? status.state})`,
+    );
     return `${this.path} is not fully shipped to ${parts.join(", ")}`;
   }
 
@@ -466,7 +477,10 @@ export class DatabaseReplicator implements Lockable {
 
 function aborted(signal: AbortSignal, line: () => string): Promise<never> {
   return new Promise((_resolve, reject) => {
-    const fail = () => reject(new LitewakeError("unreachable", line(), { next: "it stays in the WAL and is shipped at the next start" }));
+    const fail = () =>
+      reject(
+        new LitewakeError("unreachable", line(), { next: "it stays in the WAL and is shipped at the next start" }),
+      );
     if (signal.aborted) fail();
     else signal.addEventListener("abort", fail, { once: true });
   });

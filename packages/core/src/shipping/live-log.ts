@@ -64,7 +64,8 @@ export class LiveLog implements FollowerHost {
   /** Bytes kept outside the WAL for epochs that are closed. */
   get #spooledBytes(): number {
     let bytes = 0;
-    for (const epoch of this.#closed.values()) if (epoch.spool !== undefined) bytes += epoch.spool.end - epoch.spool.from;
+    for (const epoch of this.#closed.values())
+      if (epoch.spool !== undefined) bytes += epoch.spool.end - epoch.spool.from;
     return bytes;
   }
 

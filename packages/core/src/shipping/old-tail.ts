@@ -66,13 +66,16 @@ export function findOldTail(search: OldTailSearch): OldTail | NoOldTail {
     }
   }
   if (pending.length > 0) return { kind: "unproved", reason: "the old WAL breaks off inside a transaction" };
-  return pagesStand(lastVersion, search) ? { kind: "proved", end } : { kind: "unproved", reason: "the old WAL's tail is not what the database holds" };
+  return pagesStand(lastVersion, search)
+    ? { kind: "proved", end }
+    : { kind: "unproved", reason: "the old WAL's tail is not what the database holds" };
 }
 
 function endOfFile(fileEnd: number, at: number, local: OldTailSearch["local"]): string | undefined {
   if (fileEnd !== at) return "the old WAL was cut inside a frame";
   const seen = local.state.wal;
-  if (seen?.shrank === true) return "the WAL file is cut from time to time (journal_size_limit), so its end proves nothing";
+  if (seen?.shrank === true)
+    return "the WAL file is cut from time to time (journal_size_limit), so its end proves nothing";
   if (seen !== undefined && local.walBytes < seen.largest) return "the old WAL was cut";
   return undefined;
 }

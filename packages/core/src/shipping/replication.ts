@@ -3,7 +3,12 @@ import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
 import { holdAll } from "./barrier.ts";
-import { type DatabaseCut, type DatabaseReplication, DatabaseReplicator, type DatabaseStatus } from "./database-replication.ts";
+import {
+  type DatabaseCut,
+  type DatabaseReplication,
+  DatabaseReplicator,
+  type DatabaseStatus,
+} from "./database-replication.ts";
 
 export type { DatabaseReplication, DatabaseStatus } from "./database-replication.ts";
 export type { ReplicaState, ReplicaStatus, ReplicaTarget } from "./replica-shipping.ts";
@@ -62,8 +67,13 @@ export class Replication implements AsyncDisposable {
   static async start(options: ReplicationOptions): Promise<Replication> {
     const replication = new Replication(options);
     const results = await Promise.allSettled(replication.#databases.map((database) => database.start()));
-    const failures = [...results.flatMap((result): unknown[] => (result.status === "rejected" ? [result.reason] : [])), replication.failure];
-    const failure = failures.find((error) => error !== undefined && !(options.tolerant === true && isOfOneDatabase(error)));
+    const failures = [
+      ...results.flatMap((result): unknown[] => (result.status === "rejected" ? [result.reason] : [])),
+      replication.failure,
+    ];
+    const failure = failures.find(
+      (error) => error !== undefined && !(options.tolerant === true && isOfOneDatabase(error)),
+    );
     if (failure === undefined) return replication;
     await replication.stop({ signal: AbortSignal.abort() }).catch(() => {});
     throw failure;
@@ -121,7 +131,10 @@ export class Replication implements AsyncDisposable {
   /** Resolves when every replica has acknowledged what is committed in each database at the time of the call. */
   async sync(options: { readonly signal?: AbortSignal } = {}): Promise<SyncedDatabase[]> {
     return Promise.all(
-      this.#databases.map(async (database) => ({ path: database.path, positions: await database.sync(options.signal) })),
+      this.#databases.map(async (database) => ({
+        path: database.path,
+        positions: await database.sync(options.signal),
+      })),
     );
   }
 
@@ -137,9 +150,13 @@ export class Replication implements AsyncDisposable {
     if (first === undefined) return;
     if (failed.length === 1) throw first;
     const more = failed.length - 1;
-    throw new LitewakeError("unreachable", `${first instanceof Error ? first.message : "stopping failed"} (and ${more} more)`, {
-      cause: first,
-    });
+    throw new LitewakeError(
+      "unreachable",
+      `${first instanceof Error ? first.message : "stopping failed"} (and ${more} more)`,
+      {
+        cause: first,
+      },
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

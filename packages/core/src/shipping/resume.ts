@@ -55,7 +55,14 @@ export async function resume(target: ShipperTarget, host: ShipperHost, signal: A
         return { kind: "new", reason: "the old WAL's tail was overwritten while it was read" };
       }
       said(host, target, tail, "the rest of the old WAL was kept");
-      return { ...base, epoch: adopted, index: found.index, offset: found.offset, chain: found.chain, previous: undefined };
+      return {
+        ...base,
+        epoch: adopted,
+        index: found.index,
+        offset: found.offset,
+        chain: found.chain,
+        previous: undefined,
+      };
     }
     case "unproven":
       refuseUnlessAllowed(found, tail, target, host);
@@ -71,9 +78,13 @@ export async function refuseMissing(target: ShipperTarget, path: string, signal:
   const record = newestGeneration(await readCatalog(target.client, { signal }));
   if (record === undefined) return;
   const history = `${record.generation}, up to ${record.updatedAt.toISOString()}`;
-  throw new LitewakeError("refused", `${path} does not exist yet, but the replica holds history: ${target.client.url} (${history})`, {
-    next: RESTORE_FIRST,
-  });
+  throw new LitewakeError(
+    "refused",
+    `${path} does not exist yet, but the replica holds history: ${target.client.url} (${history})`,
+    {
+      next: RESTORE_FIRST,
+    },
+  );
 }
 
 const RESTORE_FIRST = "restore the database first, or insist on a new history with -new-history";

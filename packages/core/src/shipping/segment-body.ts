@@ -21,20 +21,14 @@ export async function storedBody(
   return resumed(parts, stored);
 }
 
-async function* compressed(
-  head: readonly Uint8Array[],
-  plain: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
+async function* compressed(head: readonly Uint8Array[], plain: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const encoder = new Lz4FrameEncoder();
   yield* head;
   for await (const chunk of plain) yield* encoder.update(chunk);
   yield* encoder.end();
 }
 
-async function* resumed(
-  parts: readonly Uint8Array[],
-  rest: AsyncGenerator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
+async function* resumed(parts: readonly Uint8Array[], rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield* parts;
   yield* rest;
 }

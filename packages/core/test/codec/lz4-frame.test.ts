@@ -13,7 +13,9 @@ import { buildWasm } from "./wasm-build.ts";
 /** Bytes with repetitions near and far, as pages of a database have them. */
 const pageLike = fc
   .array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 60 })), { maxLength: 40 })
-  .map((parts) => Buffer.concat(parts.flatMap(([bytes, times]) => Array.from({ length: times }, () => Buffer.from(bytes)))));
+  .map((parts) =>
+    Buffer.concat(parts.flatMap(([bytes, times]) => Array.from({ length: times }, () => Buffer.from(bytes)))),
+  );
 
 const content = fc.oneof(pageLike, fc.uint8Array({ maxLength: 5000 }));
 
@@ -29,23 +31,32 @@ function codeOf(run: () => unknown): string | undefined {
 
 describe("a frame", () => {
   it("begins as Litestream 0.3.13 writes it and, when empty, ends with the checksum of nothing", () => {
-    expect(Buffer.from(compressAll(new Uint8Array(0))).toString("hex")).toBe("04224d186470b9" + "00000000" + "055dcc02");
+    expect(Buffer.from(compressAll(new Uint8Array(0))).toString("hex")).toBe(
+      "04224d186470b9" + "00000000" + "055dcc02",
+    );
   });
 
   it("gives back what went in, however both sides are cut into chunks", () => {
     fc.assert(
-      fc.property(content, fc.integer({ min: 1, max: 4000 }), fc.integer({ min: 1, max: 4000 }), (bytes, write, read) => {
-        const encoder = new Lz4FrameEncoder();
-        const stored: Uint8Array[] = [];
-        for (let at = 0; at < bytes.byteLength; at += write) stored.push(...encoder.update(bytes.subarray(at, at + write)));
-        stored.push(...encoder.end());
-        const frame = Buffer.concat(stored);
-        const decoder = new Lz4FrameDecoder();
-        const plain: Uint8Array[] = [];
-        for (let at = 0; at < frame.byteLength; at += read) plain.push(...decoder.push(frame.subarray(at, at + read)));
-        decoder.end();
-        expect(Buffer.compare(Buffer.concat(plain), bytes)).toBe(0);
-      }),
+      fc.property(
+        content,
+        fc.integer({ min: 1, max: 4000 }),
+        fc.integer({ min: 1, max: 4000 }),
+        (bytes, write, read) => {
+          const encoder = new Lz4FrameEncoder();
+          const stored: Uint8Array[] = [];
+          for (let at = 0; at < bytes.byteLength; at += write)
+            stored.push(...encoder.update(bytes.subarray(at, at + write)));
+          stored.push(...encoder.end());
+          const frame = Buffer.concat(stored);
+          const decoder = new Lz4FrameDecoder();
+          const plain: Uint8Array[] = [];
+          for (let at = 0; at < frame.byteLength; at += read)
+            plain.push(...decoder.push(frame.subarray(at, at + read)));
+          decoder.end();
+          expect(Buffer.compare(Buffer.concat(plain), bytes)).toBe(0);
+        },
+      ),
     );
   });
 
@@ -89,7 +100,11 @@ describe("a frame", () => {
 
   it("may have skippable frames before it, and hands their payloads out", () => {
     const decoder = new Lz4FrameDecoder();
-    const stored = Buffer.concat([encodeSkippableFrame(Buffer.from("first")), encodeSkippableFrame(Buffer.from("")), compressAll(Buffer.from("x"))]);
+    const stored = Buffer.concat([
+      encodeSkippableFrame(Buffer.from("first")),
+      encodeSkippableFrame(Buffer.from("")),
+      compressAll(Buffer.from("x")),
+    ]);
     const plain = [...stored].flatMap((byte) => decoder.push(Uint8Array.from([byte])));
     decoder.end();
     expect(Buffer.concat(plain).toString()).toBe("x");
@@ -176,8 +191,11 @@ describe.skipIf(!reference)("the reference program", () => {
     expect(Buffer.compare(stdout, bytes)).toBe(0);
   });
 
-  it.each([["-1"], ["-9"], ["-BD"], ["-BX"], ["-B4"], ["--no-frame-crc"], ["--content-size"]])("writes with %s what is read here", (flag) => {
-    const { stdout } = spawnSync("lz4", [flag, "-c"], { input: bytes, maxBuffer: 1 << 24 });
-    expect(Buffer.compare(decompressAll(stdout), bytes)).toBe(0);
-  });
+  it.each([["-1"], ["-9"], ["-BD"], ["-BX"], ["-B4"], ["--no-frame-crc"], ["--content-size"]])(
+    "writes with %s what is read here",
+    (flag) => {
+      const { stdout } = spawnSync("lz4", [flag, "-c"], { input: bytes, maxBuffer: 1 << 24 });
+      expect(Buffer.compare(decompressAll(stdout), bytes)).toBe(0);
+    },
+  );
 });

@@ -4,6 +4,7 @@ import { tempDir, type TempDir } from "@litewake-tooling/testkit";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ReplicaClient } from "../../src/backend/client.ts";
 import { ReplicaError } from "../../src/backend/error.ts";
+import { overriding } from "../../src/backend/overriding.ts";
 import { Lease, leased, type LeaseOptions } from "../../src/fleet/lease.ts";
 import { thisOwner } from "../../src/fleet/owner.ts";
 import { createOwn } from "../../src/replica/own-object.ts";
@@ -29,14 +30,24 @@ afterEach(async () => {
 });
 
 function lease(more: Partial<LeaseOptions> = {}): Lease {
-  const one = new Lease({ client, ttlMs: TTL_MS, logger: (level, message, fields) => lines.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`), ...more });
+  const one = new Lease({
+    client,
+    ttlMs: TTL_MS,
+    logger: (level, message, fields) => lines.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`),
+    ...more,
+  });
   open.push(one);
   return one;
 }
 
 /** Leaves a lease as the owner given would. */
 async function left(number: number, owner: object): Promise<void> {
-  await createOwn(client, `litewake/lease/${String(number).padStart(12, "0")}.json`, { version: 1, owner: { ...thisOwner(), ...owner }, ttlMs: TTL_MS, released: false });
+  await createOwn(client, `litewake/lease/${String(number).padStart(12, "0")}.json`, {
+    version: 1,
+    owner: { ...thisOwner(), ...owner },
+    ttlMs: TTL_MS,
+    released: false,
+  });
 }
 
 const elsewhere = { id: "other", host: "pod-7", pid: 12, space: "another machine" };
@@ -51,7 +62,10 @@ describe("a lease", () => {
   it("is had at once where nobody holds it, is renewed while it is held, and leaves few objects", async () => {
     const one = lease();
     await one.acquire(never);
-    await vi.waitFor(async () => expect((await numbers()).at(-1)).toBeGreaterThan(6), { timeout: 15_000, interval: 50 });
+    await vi.waitFor(async () => expect((await numbers()).at(-1)).toBeGreaterThan(6), {
+      timeout: 15_000,
+      interval: 50,
+    });
     one.require("put");
     const held = await numbers();
     expect(held.length).toBeLessThanOrEqual(5);
@@ -69,8 +83,14 @@ describe("a lease", () => {
 
   it("of a live process is refused to another, naming the owner", async () => {
     await lease().acquire(never);
-    await expect(lease().acquire(never)).rejects.toThrow(new RegExp(`is written to by process ${process.pid} on .*, which is alive: stop that one first, or take over from it with -take-over`));
-    expect(lines[0]).toMatch(/^info another process holds the lease of this replica; waiting until it runs out .*"seconds":1/);
+    await expect(lease().acquire(never)).rejects.toThrow(
+      new RegExp(
+        `is written to by process ${process.pid} on .*, which is alive: stop that one first, or take over from it with -take-over`,
+      ),
+    );
+    expect(lines[0]).toMatch(
+      /^info another process holds the lease of this replica; waiting until it runs out .*"seconds":1/,
+    );
   });
 
   it("of a process on another host that does not renew is waited out, then taken over, saying so", async () => {
@@ -90,7 +110,13 @@ describe("a lease", () => {
     // Another host's, so that its owner cannot be looked at.
     let number = 1;
     const renew = (flags: object): Promise<boolean> =>
-      createOwn(client, `litewake/lease/${String(number++).padStart(12, "0")}.json`, { version: 1, owner: { ...thisOwner(), ...elsewhere }, ttlMs: TTL_MS, released: false, ...flags });
+      createOwn(client, `litewake/lease/${String(number++).padStart(12, "0")}.json`, {
+        version: 1,
+        owner: { ...thisOwner(), ...elsewhere },
+        ttlMs: TTL_MS,
+        released: false,
+        ...flags,
+      });
     await renew({});
     const next = lease();
     const had = next.acquire(never);
@@ -109,7 +135,9 @@ describe("a lease", () => {
     await left(1, elsewhere);
     await sleep(TTL_MS + 50);
     await lease().acquire(never);
-    expect(lines.map((line) => line.replace(/ \{.*/, ""))).toEqual(["warn the lease of another process has run out; it is taken over"]);
+    expect(lines.map((line) => line.replace(/ \{.*/, ""))).toEqual([
+      "warn the lease of another process has run out; it is taken over",
+    ]);
   });
 
   it("of a process on this host that is dead is taken at once: gone, or its number given to another", async () => {
@@ -128,26 +156,21 @@ describe("a lease", () => {
     await guarded.put("a", body);
     await lease({ takeOver: true }).acquire(never);
     await sleep(TTL_MS / 2);
-    await expect(guarded.put("b", body)).rejects.toThrow(/the lease of file:.* was taken over by process \d+ on .*: this process writes nothing more/);
+    await expect(guarded.put("b", body)).rejects.toThrow(
+      /the lease of file:.* was taken over by process \d+ on .*: this process writes nothing more/,
+    );
     await expect(guarded.delete(["a"])).rejects.toMatchObject({ kind: "refused" });
     expect(lines.at(-1)).toMatch(/^error the lease of .* was taken over/);
   });
 
   it("that cannot be renewed ends by this process's own clock, and is had again when the store answers", async () => {
     let down = false;
-    const shaky: ReplicaClient = {
-      ...client,
-      type: client.type,
-      url: client.url,
-      capabilities: client.capabilities,
-      get: (key, options) => client.get(key, options),
-      list: (prefix, options) => client.list(prefix, options),
-      delete: (keys, options) => client.delete(keys, options),
+    const shaky = overriding(client, {
       put: async (key, bytes, options) => {
         if (down) throw new ReplicaError({ code: "Unavailable", operation: "put", key, reason: "no route" });
         return client.put(key, bytes, options);
       },
-    };
+    });
     const one = lease({ client: shaky });
     await one.acquire(never);
     down = true;
@@ -159,16 +182,9 @@ describe("a lease", () => {
   });
 
   it("is not kept where the store ignores the condition: a warning, and everything goes on", async () => {
-    const careless: ReplicaClient = {
-      ...client,
-      type: client.type,
-      url: client.url,
-      capabilities: client.capabilities,
-      get: (key, options) => client.get(key, options),
-      list: (prefix, options) => client.list(prefix, options),
-      delete: (keys, options) => client.delete(keys, options),
+    const careless = overriding(client, {
       put: (key, bytes, { ifAbsent: _ignored, ...options } = {}) => client.put(key, bytes, options),
-    };
+    });
     const one = lease({ client: careless });
     await one.acquire(never);
     await leased(careless, one).put("a", body);

@@ -15,7 +15,12 @@ it("a pinned point outlives the window of retention, with its base and its WAL, 
   const live = folder.join("live");
   fs.mkdirSync(live);
   const client = await openStore(folder.join("replica"));
-  const quick = { retentionMs: 1000, retentionCheckIntervalMs: 150, snapshotIntervalMs: 400, tuning: { rotateFromBytes: 64 << 10 } };
+  const quick = {
+    retentionMs: 1000,
+    retentionCheckIntervalMs: 150,
+    snapshotIntervalMs: 400,
+    tuning: { rotateFromBytes: 64 << 10 },
+  };
   const fleet = await startFleet({ folder: live, client, count: SHARDS }, quick);
   await (await spawnShardedWriter(live, SHARDS, 1, 100)).waitFor(/^done$/);
   await fleet.sync();
@@ -38,7 +43,9 @@ it("a pinned point outlives the window of retention, with its base and its WAL, 
   const back = folder.join("back");
   await restoreFleet({ client, sharding, members: membersIn(back, sharding), target: { name: "kept" } });
   expect(judgeShards(back, SHARDS)).toEqual({ events: 100, queued: 100, torn: 0, misplaced: 0 });
-  await expect(restoreFleet({ client, sharding, members: membersIn(folder.join("x"), sharding), target: { name: "old" } })).rejects.toThrow(/holds no point named "old"/);
+  await expect(
+    restoreFleet({ client, sharding, members: membersIn(folder.join("x"), sharding), target: { name: "old" } }),
+  ).rejects.toThrow(/holds no point named "old"/);
   const held = snapshotsOf("shard_0").sort()[0];
   expect(await unpinPoint(client, "kept")).toBe(true);
   // Pins are looked at once a minute; a process that starts has none in mind.

@@ -109,8 +109,16 @@ describe("restore points", () => {
     const owner = new DatabaseSync(`${live}/shard_1.db`);
     owner.exec("pragma locking_mode=exclusive; begin immediate; commit; insert into event values ('own', 1)");
     const fleet = await startFleet({ folder: live, client, count: SHARDS });
-    expect(fleet.status.map(({ state }) => state)).toEqual(["following", "waiting", "following", "following", "following"]);
-    await expect(fleet.point("early")).rejects.toThrow(/could not be held still at one moment: .*a database is not open yet/);
+    expect(fleet.status.map(({ state }) => state)).toEqual([
+      "following",
+      "waiting",
+      "following",
+      "following",
+      "following",
+    ]);
+    await expect(fleet.point("early")).rejects.toThrow(
+      /could not be held still at one moment: .*a database is not open yet/,
+    );
     owner.close();
     await vi.waitFor(() => expect(fleet.status[1]?.state).toBe("following"), 5000);
     await fleet.sync();
@@ -131,7 +139,9 @@ describe("restore points", () => {
     await expect(fleet.point("a/b")).rejects.toThrow(/"a\/b" cannot be a point's name/);
     const writer = new DatabaseSync(`${live}/shard_1.db`);
     writer.exec("begin immediate");
-    await expect(fleet.point("two")).rejects.toThrow(/could not be held still at one moment: a writer holds its transaction open/);
+    await expect(fleet.point("two")).rejects.toThrow(
+      /could not be held still at one moment: a writer holds its transaction open/,
+    );
     // Nobody else is left locked out.
     const other = new DatabaseSync(`${live}/shard_0.db`, { timeout: 0 });
     other.exec("insert into event values ('free', 1)");
@@ -140,8 +150,8 @@ describe("restore points", () => {
     other.close();
     writer.close();
     await fleet.stop();
-    await expect(restoreFleet({ client, sharding, members: membersIn(folder.join("x"), sharding), target: { name: "three" } })).rejects.toThrow(
-      /holds no point named "three": it holds one, two/,
-    );
+    await expect(
+      restoreFleet({ client, sharding, members: membersIn(folder.join("x"), sharding), target: { name: "three" } }),
+    ).rejects.toThrow(/holds no point named "three": it holds one, two/);
   });
 });

@@ -5,6 +5,7 @@ import { judgeShards, spawnShardedWriter, tempDir, type TempDir } from "@litewak
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ReplicaClient } from "../../src/backend/client.ts";
 import { ReplicaError } from "../../src/backend/error.ts";
+import { overriding } from "../../src/backend/overriding.ts";
 import { readManifest } from "../../src/fleet/manifest.ts";
 import { restoreFleet } from "../../src/fleet/restore-fleet.ts";
 import { stagedName } from "../../src/fleet/staging.ts";
@@ -85,45 +86,55 @@ describe("nothing at all is written", () => {
 
   it("where one database is damaged, and the line names it", async () => {
     const segments = folder.join("replica/shard_2/generations");
-    const file = fs.readdirSync(segments, { recursive: true, encoding: "utf8" }).find((name) => name.endsWith(".snapshot.lz4"));
+    const file = fs
+      .readdirSync(segments, { recursive: true, encoding: "utf8" })
+      .find((name) => name.endsWith(".snapshot.lz4"));
     fs.truncateSync(path.join(segments, file ?? ""), 100);
     expect(await refused()).toMatch(/^damaged: shard_2: the snapshot cannot be read/);
   });
 
   it("where a database has vanished from the replica although a point knows it", async () => {
     fs.rmSync(folder.join("replica/shard_2"), { recursive: true });
-    expect(await refused()).toMatch(/^damaged: .*shard_2 holds no backup any more, though a restore point says that it did/);
+    expect(await refused()).toMatch(
+      /^damaged: .*shard_2 holds no backup any more, though a restore point says that it did/,
+    );
     expect(await refused({ target: { name: "all" } })).toMatch(/^damaged: shard_2: /);
   });
 
   it("where the replica is of another sharding", async () => {
     const more = shardingOf(SHARDS + 1);
     const line = await refused({ sharding: more, members: membersIn(folder.join("back"), more) });
-    expect(line).toMatch(/^refused: shard_count is 5, but the replica file:.* holds 4 shards: .*set shard_count back to 4/);
-    expect(await refused({ sharding: { ...sharding, hashBits: 64 } })).toMatch(/hash is fnv1a-64, .* was made with fnv1a-32/);
-    expect(await refused({ sharding: { ...sharding, dlq: null } })).toMatch(/holds the dead letter queue dlq, the configuration has none/);
+    expect(line).toMatch(
+      /^refused: shard_count is 5, but the replica file:.* holds 4 shards: .*set shard_count back to 4/,
+    );
+    expect(await refused({ sharding: { ...sharding, hashBits: 64 } })).toMatch(
+      /hash is fnv1a-64, .* was made with fnv1a-32/,
+    );
+    expect(await refused({ sharding: { ...sharding, dlq: null } })).toMatch(
+      /holds the dead letter queue dlq, the configuration has none/,
+    );
   });
 
   it("where a database is there and a point is asked for: all go back together", async () => {
     fs.mkdirSync(folder.join("back"));
     fs.copyFileSync(path.join(live, "shard_1.db"), folder.join("back/shard_1.db"));
-    expect(await refused({ target: { name: "all" } })).toMatch(/^refused: .*shard_1.db exists already: all databases go back to a point together/);
+    expect(await refused({ target: { name: "all" } })).toMatch(
+      /^refused: .*shard_1.db exists already: all databases go back to a point together/,
+    );
   });
 
   it("where the time is before the first point", async () => {
-    expect(await refused({ target: { timestamp: new Date(0) } })).toMatch(/^no-backup: the first restore point in .* is of /);
+    expect(await refused({ target: { timestamp: new Date(0) } })).toMatch(
+      /^no-backup: the first restore point in .* is of /,
+    );
   });
 
   it("where the store does not answer", async () => {
-    const down: ReplicaClient = {
-      ...client,
-      type: client.type,
-      url: client.url,
-      capabilities: client.capabilities,
+    const down = overriding(client, {
       list: () => {
         throw new ReplicaError({ code: "Unavailable", operation: "list", reason: "no route to host" });
       },
-    };
+    });
     expect(await refused({ client: down })).toMatch(/^unreachable: file:.*no route to host/);
   });
 });
@@ -160,7 +171,9 @@ describe("a restore that was cut off", () => {
 describe("a fleet that is started", () => {
   it("with another number of shards is refused before anything is opened or shipped", async () => {
     const before = fs.readdirSync(folder.join("replica"), { recursive: true }).length;
-    await expect(startFleet({ folder: live, client, count: 8 })).rejects.toThrow(/shard_count is 8, but the replica .* holds 4 shards/);
+    await expect(startFleet({ folder: live, client, count: 8 })).rejects.toThrow(
+      /shard_count is 8, but the replica .* holds 4 shards/,
+    );
     expect(fs.readdirSync(folder.join("replica"), { recursive: true })).toHaveLength(before);
   });
 
@@ -169,10 +182,19 @@ describe("a fleet that is started", () => {
     fs.rmSync(path.join(live, ".shard_2.db-litewake"), { recursive: true });
     fs.writeFileSync(path.join(live, "shard_2.db"), "this is no database, whatever its name says");
     const lines: string[] = [];
-    const fleet = await startFleet({ folder: live, client, count: SHARDS }, { logger: (level, message, fields) => lines.push(`${level} ${message} ${JSON.stringify(fields)}`) });
+    const fleet = await startFleet(
+      { folder: live, client, count: SHARDS },
+      { logger: (level, message, fields) => lines.push(`${level} ${message} ${JSON.stringify(fields)}`) },
+    );
     await (await spawnShardedWriter(live, 1, 2, 0)).kill9();
     expect(lines.filter((line) => line.startsWith("error")).join("\n")).toMatch(/shard_2.db is not a SQLite database/);
-    expect(fleet.status.map(({ state }) => state)).toEqual(["following", "following", "failed", "following", "following"]);
+    expect(fleet.status.map(({ state }) => state)).toEqual([
+      "following",
+      "following",
+      "failed",
+      "following",
+      "following",
+    ]);
     expect(String(fleet.failure)).toContain("shard_2.db");
     await expect(fleet.point("x")).rejects.toThrow(/no point can be taken while .*shard_2.db is not followed/);
     await expect(fleet.stop()).rejects.toThrow(/shard_2.db is not a SQLite database/);

@@ -33,25 +33,32 @@ async function ours(folder: string, output: string, target: RestoreTarget = {}):
 }
 
 describe("what we ship", () => {
-  it.each([512, 4096, 65_536])("both Litestreams restore, at a page size of %i, over several rotations", async (pageSize) => {
-    using folder = tempDir("interop");
-    const database = folder.join("app.db");
-    const replica = folder.join("replica");
-    await (await spawnWriter("node-sqlite", database, { commits: 1, pageSize })).finished();
-    await using replicator = await startReplicator({ database, replicas: [`file://${replica}`], tuning: { rotateFromBytes: 100_000 } });
-    const workload = await spawnWorkload(database, { pageSize, steps: 150, pauseMs: 15, maxBlobBytes: 1_000_000 });
-    await workload.finished();
-    await replicator.stop();
-    expect(indexesOf(replica)).toBeGreaterThan(3);
-    expect(generationsIn(replica)).toHaveLength(1);
-    const mine = await restored(replica);
-    expect(compareDatabases(database, mine)).toEqual([]);
-    for (const version of litestreamVersions) {
-      const output = folder.join(`restored-${version}.db`);
-      await restoreWith(version, replica, output);
-      expect(same(output, mine), version).toBe(true);
-    }
-  });
+  it.each([512, 4096, 65_536])(
+    "both Litestreams restore, at a page size of %i, over several rotations",
+    async (pageSize) => {
+      using folder = tempDir("interop");
+      const database = folder.join("app.db");
+      const replica = folder.join("replica");
+      await (await spawnWriter("node-sqlite", database, { commits: 1, pageSize })).finished();
+      await using replicator = await startReplicator({
+        database,
+        replicas: [`file://${replica}`],
+        tuning: { rotateFromBytes: 100_000 },
+      });
+      const workload = await spawnWorkload(database, { pageSize, steps: 150, pauseMs: 15, maxBlobBytes: 1_000_000 });
+      await workload.finished();
+      await replicator.stop();
+      expect(indexesOf(replica)).toBeGreaterThan(3);
+      expect(generationsIn(replica)).toHaveLength(1);
+      const mine = await restored(replica);
+      expect(compareDatabases(database, mine)).toEqual([]);
+      for (const version of litestreamVersions) {
+        const output = folder.join(`restored-${version}.db`);
+        await restoreWith(version, replica, output);
+        expect(same(output, mine), version).toBe(true);
+      }
+    },
+  );
 
   it("both restore when one transaction alone is larger than 200 MB", async () => {
     using folder = memoryBackedDir(3 * 2 ** 30);
@@ -78,7 +85,12 @@ describe("what we ship", () => {
     using folder = tempDir("moments");
     const database = folder.join("app.db");
     const replica = folder.join("replica");
-    await using writer = await spawnWriter("node-sqlite", database, { rate: 300, rows: 2, payloadBytes: 2000, touchEvery: 2 });
+    await using writer = await spawnWriter("node-sqlite", database, {
+      rate: 300,
+      rows: 2,
+      payloadBytes: 2000,
+      touchEvery: 2,
+    });
     await using replicator = await startReplicator({
       database,
       replicas: [`file://${replica}`],
@@ -183,5 +195,8 @@ it("a replica of Litestream 0.5 is recognised and named, never taken for none", 
   await writer.stop();
   await theirs.stop();
   expect(await readCatalog(await open(replica))).toMatchObject({ ltx: true, generations: [] });
-  await expect(ours(replica, folder.join("ours.db"))).rejects.toMatchObject({ kind: "usage", message: expect.stringContaining("LTX") });
+  await expect(ours(replica, folder.join("ours.db"))).rejects.toMatchObject({
+    kind: "usage",
+    message: expect.stringContaining("LTX"),
+  });
 });

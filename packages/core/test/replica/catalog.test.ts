@@ -31,10 +31,18 @@ describe("a catalog", () => {
     const place = fc.record({ index: fc.nat(20), offset: fc.nat(5000), width: fc.integer({ min: 8, max: 16 }) });
     fc.assert(
       fc.property(fc.uniqueArray(place, { selector: ({ index, offset }) => `${index}:${offset}` }), (places) => {
-        const { generations } = catalogOf(places.map(({ index, offset, width }, n) => object(wide(index, offset, width), n, n)));
+        const { generations } = catalogOf(
+          places.map(({ index, offset, width }, n) => object(wide(index, offset, width), n, n)),
+        );
         const segments = generations[0]?.segments;
         const sorted = places
-          .map(({ index, offset, width }, n) => ({ index, offset, size: n, modifiedAt: at(n), key: wide(index, offset, width) }))
+          .map(({ index, offset, width }, n) => ({
+            index,
+            offset,
+            size: n,
+            modifiedAt: at(n),
+            key: wide(index, offset, width),
+          }))
           .toSorted((a, b) => a.index - b.index || a.offset - b.offset);
         const found = sorted.map((_, n) => ({ ...segments?.at(n), key: segments?.keyAt(n) }));
         expect(found).toEqual(sorted);

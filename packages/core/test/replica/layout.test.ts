@@ -14,9 +14,12 @@ describe("a snapshot's name", () => {
     expect(parseKey(`generations/${generation}/snapshots/${name}`)).toEqual({ kind: "snapshot", generation, index });
   });
 
-  it.each(["0000000A.snapshot.lz4", "0000000a.snapshot.lz4.tmp", "80000000.snapshot.lz4", ".x.tmp"])("is not %s", (name) => {
-    expect(parseKey(`generations/${generation}/snapshots/${name}`)).toBeUndefined();
-  });
+  it.each(["0000000A.snapshot.lz4", "0000000a.snapshot.lz4.tmp", "80000000.snapshot.lz4", ".x.tmp"])(
+    "is not %s",
+    (name) => {
+      expect(parseKey(`generations/${generation}/snapshots/${name}`)).toBeUndefined();
+    },
+  );
 });
 
 describe("a segment's name", () => {

@@ -32,7 +32,13 @@ describe("a proof", () => {
   });
 
   it("of a snapshot is read back as it was written", () => {
-    const proof = { version: 1, position: { index: 3, offset: 4152 }, pageSize: 4096, pages: 9, sha256: "ab".repeat(32) } as const;
+    const proof = {
+      version: 1,
+      position: { index: 3, offset: 4152 },
+      pageSize: 4096,
+      pages: 9,
+      sha256: "ab".repeat(32),
+    } as const;
     expect(decodeSnapshotProof(payloads(encodeProof(proof)))).toEqual(proof);
   });
 
@@ -48,7 +54,8 @@ describe("a proof", () => {
   });
 
   it("with any flipped bit is damaged, or not taken for one", () => {
-    const payload = payloads(encodeProof({ version: 1, previous: { index: 1, end: 4152, s1: 5, s2: 6 } }))[0] ?? new Uint8Array(0);
+    const payload =
+      payloads(encodeProof({ version: 1, previous: { index: 1, end: 4152, s1: 5, s2: 6 } }))[0] ?? new Uint8Array(0);
     for (let at = 0; at < payload.byteLength * 8; at++) {
       const flipped = Uint8Array.from(payload);
       flipped[at >> 3] = (flipped[at >> 3] ?? 0) ^ (1 << (at & 7));
@@ -57,10 +64,14 @@ describe("a proof", () => {
     }
   });
 
-  it.each(["{", "[]", "null", '{"previous":7}', '{"previous":{"index":-1,"end":0,"s1":0,"s2":0}}', '{"previous":{"index":1.5,"end":0,"s1":0,"s2":0}}'])(
-    "that says %s is damaged",
-    (text) => {
-      expect(() => decodeSegmentProof([ours(text)])).toThrow(expect.objectContaining({ kind: "damaged" }));
-    },
-  );
+  it.each([
+    "{",
+    "[]",
+    "null",
+    '{"previous":7}',
+    '{"previous":{"index":-1,"end":0,"s1":0,"s2":0}}',
+    '{"previous":{"index":1.5,"end":0,"s1":0,"s2":0}}',
+  ])("that says %s is damaged", (text) => {
+    expect(() => decodeSegmentProof([ours(text)])).toThrow(expect.objectContaining({ kind: "damaged" }));
+  });
 });

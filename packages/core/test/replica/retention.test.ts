@@ -15,7 +15,10 @@ const generations = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc"]
 
 /** A life of one generation: each step is minutes that pass, then a snapshot, a segment, or a rotation and a segment. */
 const life = fc.array(
-  fc.record({ minutes: fc.integer({ min: 1, max: 90 }), what: fc.constantFrom("segment", "segment", "rotate", "snapshot") }),
+  fc.record({
+    minutes: fc.integer({ min: 1, max: 90 }),
+    what: fc.constantFrom("segment", "segment", "rotate", "snapshot"),
+  }),
   { minLength: 1, maxLength: 40 },
 );
 
@@ -66,24 +69,28 @@ function restorable(objects: readonly ObjectInfo[], instant: number): string | u
 describe("a retention plan", () => {
   it("keeps every instant of the window restorable to the same place, after every part of it", () => {
     fc.assert(
-      fc.property(fc.array(life, { minLength: 1, maxLength: 3 }), fc.integer({ min: 10, max: 600 }), (lives, minutes) => {
-        const objects = objectsOf(lives);
-        const nowMs = newestOf(objects);
-        const retentionMs = minutes * MINUTE;
-        const current = generations[lives.length - 1] ?? generations[0];
-        if (current === undefined) return;
-        const instants = objects.map(({ modifiedAt }) => modifiedAt.getTime()).flatMap((ms) => [ms, ms + 30_000]);
-        const window = instants.filter((ms) => ms >= nowMs - retentionMs && ms <= nowMs);
-        const before = window.map((ms) => restorable(objects, ms));
-        const gone = new Set<string>();
-        for (const batch of planRetention(catalogOf(objects), { retentionMs, nowMs, current })) {
-          for (const key of batch) {
-            gone.add(key);
-            const left = objects.filter((object) => !gone.has(object.key));
-            expect(window.map((ms) => restorable(left, ms))).toEqual(before);
+      fc.property(
+        fc.array(life, { minLength: 1, maxLength: 3 }),
+        fc.integer({ min: 10, max: 600 }),
+        (lives, minutes) => {
+          const objects = objectsOf(lives);
+          const nowMs = newestOf(objects);
+          const retentionMs = minutes * MINUTE;
+          const current = generations[lives.length - 1] ?? generations[0];
+          if (current === undefined) return;
+          const instants = objects.map(({ modifiedAt }) => modifiedAt.getTime()).flatMap((ms) => [ms, ms + 30_000]);
+          const window = instants.filter((ms) => ms >= nowMs - retentionMs && ms <= nowMs);
+          const before = window.map((ms) => restorable(objects, ms));
+          const gone = new Set<string>();
+          for (const batch of planRetention(catalogOf(objects), { retentionMs, nowMs, current })) {
+            for (const key of batch) {
+              gone.add(key);
+              const left = objects.filter((object) => !gone.has(object.key));
+              expect(window.map((ms) => restorable(left, ms))).toEqual(before);
+            }
           }
-        }
-      }),
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -110,20 +117,29 @@ describe("a retention plan", () => {
 
   it("never leaves an index without its first segment, which would block Litestream", () => {
     fc.assert(
-      fc.property(fc.array(life, { minLength: 1, maxLength: 3 }), fc.integer({ min: 10, max: 300 }), (lives, minutes) => {
-        const objects = objectsOf(lives);
-        const current = generations[lives.length - 1] ?? generations[0];
-        if (current === undefined) return;
-        const gone = new Set<string>();
-        for (const batch of planRetention(catalogOf(objects), { retentionMs: minutes * MINUTE, nowMs: newestOf(objects), current })) {
-          for (const key of batch) {
-            gone.add(key);
-            for (const { generation, segments } of catalogOf(objects.filter((object) => !gone.has(object.key))).generations) {
-              for (const { index } of segments) expect(gone.has(segmentKey(generation, index, 0))).toBe(false);
+      fc.property(
+        fc.array(life, { minLength: 1, maxLength: 3 }),
+        fc.integer({ min: 10, max: 300 }),
+        (lives, minutes) => {
+          const objects = objectsOf(lives);
+          const current = generations[lives.length - 1] ?? generations[0];
+          if (current === undefined) return;
+          const gone = new Set<string>();
+          for (const batch of planRetention(catalogOf(objects), {
+            retentionMs: minutes * MINUTE,
+            nowMs: newestOf(objects),
+            current,
+          })) {
+            for (const key of batch) {
+              gone.add(key);
+              for (const { generation, segments } of catalogOf(objects.filter((object) => !gone.has(object.key)))
+                .generations) {
+                for (const { index } of segments) expect(gone.has(segmentKey(generation, index, 0))).toBe(false);
+              }
             }
           }
-        }
-      }),
+        },
+      ),
       { numRuns: 40 },
     );
   });
@@ -140,7 +156,11 @@ describe("a retention plan", () => {
       { key: segmentKey(older, 1, 4152), size: 1, modifiedAt: at(4) },
       { key: snapshotKey(current, 0), size: 1, modifiedAt: at(10_000) },
     ];
-    const batches = planRetention(catalogOf(objects), { retentionMs: 60 * MINUTE, nowMs: at(10_000).getTime(), current });
+    const batches = planRetention(catalogOf(objects), {
+      retentionMs: 60 * MINUTE,
+      nowMs: at(10_000).getTime(),
+      current,
+    });
     expect(batches).toEqual([[snapshotKey(older, 0)], [segmentKey(older, 0, 0)]]);
   });
 });
@@ -163,7 +183,9 @@ describe("beside the rules", () => {
 
   it("a pinned index stays restorable, and only what it needs stays", () => {
     const objects = history(current, 0);
-    const gone = new Set(planRetention(catalogOf(objects), { ...rules, pins: [{ generation: current, index: 1 }] }).flat());
+    const gone = new Set(
+      planRetention(catalogOf(objects), { ...rules, pins: [{ generation: current, index: 1 }] }).flat(),
+    );
     expect([...gone].toSorted()).toEqual([snapshotKey(current, 2), segmentKey(current, 2, 0)]);
     const left = catalogOf(objects.filter(({ key }) => !gone.has(key)));
     const target = { generation: current, index: 1 };
@@ -181,7 +203,11 @@ describe("beside the rules", () => {
     const old = history(older, 0);
     expect(planRetention(catalogOf(old), { ...rules, dropped }).flat()).not.toContain(snapshotKey(older, 3));
     const both = catalogOf([...old, object(snapshotKey(current, 0), 9_999)]);
-    expect(planRetention(both, { ...rules, dropped }).flat().toSorted()).toEqual(old.map(({ key }) => key).toSorted());
+    expect(
+      planRetention(both, { ...rules, dropped })
+        .flat()
+        .toSorted(),
+    ).toEqual(old.map(({ key }) => key).toSorted());
   });
 
   it("a name of more digits than ours is deleted as it is written", () => {

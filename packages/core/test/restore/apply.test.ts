@@ -83,10 +83,18 @@ async function restored(client: ReplicaClient) {
 }
 
 /** One WAL life: transactions of pages, each with the database's size after it; page 1 keeps its content. */
-const transaction = fc.record({ pages: fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 6 }), size: fc.integer({ min: 1, max: 30 }) });
+const transaction = fc.record({
+  pages: fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 6 }),
+  size: fc.integer({ min: 1, max: 30 }),
+});
 const life = fc.record({ transactions: fc.array(transaction, { maxLength: 6 }), littleEndian: fc.boolean() });
 
-function walOf(first: Uint8Array, transactions: readonly { pages: readonly number[]; size: number }[], seed: number, littleEndian = true): Uint8Array {
+function walOf(
+  first: Uint8Array,
+  transactions: readonly { pages: readonly number[]; size: number }[],
+  seed: number,
+  littleEndian = true,
+): Uint8Array {
   const frames = transactions.flatMap(({ pages, size }, t) =>
     pages.map((page, n): FrameSpec => ({
       page,
@@ -101,13 +109,20 @@ describe("as SQLite does:", () => {
   it("any transactions over any number of indexes, however they are cut, shrinking and growing", async () => {
     const cuts = fc.uniqueArray(fc.nat(20), { maxLength: 4 });
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 30 }), fc.array(life, { maxLength: 4 }), cuts, async (pages, lives, where) => {
-        const base = database(pages);
-        const wals = lives.map(({ transactions, littleEndian }, n) => walOf(base.subarray(0, PAGE), transactions, n, littleEndian));
-        const { bytes, result } = await restored(await ship(base, wals, where));
-        expect(Buffer.compare(bytes, applied(base, wals))).toBe(0);
-        expect(result.pages * PAGE).toBe(bytes.byteLength);
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 30 }),
+        fc.array(life, { maxLength: 4 }),
+        cuts,
+        async (pages, lives, where) => {
+          const base = database(pages);
+          const wals = lives.map(({ transactions, littleEndian }, n) =>
+            walOf(base.subarray(0, PAGE), transactions, n, littleEndian),
+          );
+          const { bytes, result } = await restored(await ship(base, wals, where));
+          expect(Buffer.compare(bytes, applied(base, wals))).toBe(0);
+          expect(result.pages * PAGE).toBe(bytes.byteLength);
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -119,7 +134,17 @@ describe("as SQLite does:", () => {
     const there = await restored(await ship(base, across));
     expect(there.bytes.subarray(8 * PAGE, 9 * PAGE)).toEqual(Buffer.alloc(PAGE));
     expect(Buffer.compare(there.bytes, applied(base, across))).toBe(0);
-    const within = [walOf(first, [{ pages: [9], size: 10 }, { pages: [1], size: 4 }, { pages: [1], size: 12 }], 3)];
+    const within = [
+      walOf(
+        first,
+        [
+          { pages: [9], size: 10 },
+          { pages: [1], size: 4 },
+          { pages: [1], size: 12 },
+        ],
+        3,
+      ),
+    ];
     const again = await restored(await ship(base, within));
     expect(Buffer.compare(again.bytes, applied(base, within))).toBe(0);
     expect(again.bytes.subarray(8 * PAGE, 9 * PAGE)).not.toEqual(Buffer.alloc(PAGE));
@@ -127,14 +152,26 @@ describe("as SQLite does:", () => {
 
   it("an index of a header only, and one of nothing at all, change nothing", async () => {
     const base = database(3);
-    const wals = [walOf(base.subarray(0, PAGE), [{ pages: [2], size: 3 }], 1), walOf(base, [], 2), new Uint8Array(0), walOf(base.subarray(0, PAGE), [{ pages: [3], size: 3 }], 3)];
+    const wals = [
+      walOf(base.subarray(0, PAGE), [{ pages: [2], size: 3 }], 1),
+      walOf(base, [], 2),
+      new Uint8Array(0),
+      walOf(base.subarray(0, PAGE), [{ pages: [3], size: 3 }], 3),
+    ];
     expect(Buffer.compare((await restored(await ship(base, wals))).bytes, applied(base, wals))).toBe(0);
   });
 });
 
 describe("the end", () => {
   const open = (base: Buffer) => {
-    const whole = walOf(base.subarray(0, PAGE), [{ pages: [2], size: 3 }, { pages: [3, 2], size: 3 }], 1);
+    const whole = walOf(
+      base.subarray(0, PAGE),
+      [
+        { pages: [2], size: 3 },
+        { pages: [3, 2], size: 3 },
+      ],
+      1,
+    );
     return whole.subarray(0, whole.byteLength - FRAME);
   };
 
@@ -149,7 +186,10 @@ describe("the end", () => {
   it("inside a transaction, with another index behind it, is a missing tail", async () => {
     const base = database(3);
     const client = await ship(base, [open(base), walOf(base.subarray(0, PAGE), [{ pages: [2], size: 3 }], 2)]);
-    await expect(restored(client)).rejects.toMatchObject({ kind: "damaged", place: { index: 0, offset: 32 + 2 * FRAME } });
+    await expect(restored(client)).rejects.toMatchObject({
+      kind: "damaged",
+      place: { index: 0, offset: 32 + 2 * FRAME },
+    });
   });
 
   it("inside a frame is damage, though the object is whole", async () => {
@@ -161,9 +201,20 @@ describe("the end", () => {
 });
 
 describe("a snapshot", () => {
-  const wal = (base: Buffer) => walOf(base.subarray(0, PAGE), [{ pages: [2], size: 3 }, { pages: [2, 3], size: 3 }], 1);
+  const wal = (base: Buffer) =>
+    walOf(
+      base.subarray(0, PAGE),
+      [
+        { pages: [2], size: 3 },
+        { pages: [2, 3], size: 3 },
+      ],
+      1,
+    );
   const proven = (base: Buffer, position: { index: number; offset: number }, more: object = {}) =>
-    Buffer.concat([encodeProof({ version: 1, position, pageSize: PAGE, pages: base.byteLength / PAGE, ...more }), compressAll(base)]);
+    Buffer.concat([
+      encodeProof({ version: 1, position, pageSize: PAGE, pages: base.byteLength / PAGE, ...more }),
+      compressAll(base),
+    ]);
 
   it("that reaches further than the segments is restored by itself: they hold nothing that it lacks", async () => {
     const base = database(3);
@@ -198,9 +249,14 @@ describe("a snapshot", () => {
 it("an index that holds an older life of the same WAL than the one before it is damaged", async () => {
   const base = database(3);
   const lives = [7, 5].map((sequence) =>
-    buildWal({ pageSize: PAGE, checkpointSequence: sequence, salt1: 100 + sequence, salt2: sequence }, [{ page: 2, commitPages: 3 }]),
+    buildWal({ pageSize: PAGE, checkpointSequence: sequence, salt1: 100 + sequence, salt2: sequence }, [
+      { page: 2, commitPages: 3 },
+    ]),
   );
-  await expect(restored(await ship(base, lives))).rejects.toMatchObject({ kind: "damaged", place: { index: 1, offset: 0 } });
+  await expect(restored(await ship(base, lives))).rejects.toMatchObject({
+    kind: "damaged",
+    place: { index: 1, offset: 0 },
+  });
 });
 
 it("a spool larger than its memory gives its frames back in order, and leaves no file", () => {
@@ -213,7 +269,8 @@ it("a spool larger than its memory gives its frames back in order, and leaves no
   for (let block = 0; block < spool.blockCount; block++) {
     const bytes = spool.readBlock(block);
     for (let at = 0; at < bytes.byteLength; at += 64 << 10, seen++) {
-      if (bytes[at] !== (seen & 255) || bytes[at + 65_535] !== (seen & 255)) throw new Error(`frame ${seen} is another`);
+      if (bytes[at] !== (seen & 255) || bytes[at + 65_535] !== (seen & 255))
+        throw new Error(`frame ${seen} is another`);
     }
   }
   expect(seen).toBe(frames);

@@ -37,14 +37,17 @@ async function sample(folder: string, proofs: boolean): Promise<Sample> {
   for (let index = 0; index < 3; index++) {
     const ends: number[] = [];
     for (let commit = 0; commit < 3; commit++) {
-      db.exec(`begin; insert into t(x) values (hex(randomblob(300))), (hex(randomblob(300))); update t set x = x || '.' where id % 3 = ${commit}; commit`);
+      db.exec(
+        `begin; insert into t(x) values (hex(randomblob(300))), (hex(randomblob(300))); update t set x = x || '.' where id % 3 = ${commit}; commit`,
+      );
       ends.push(fs.statSync(`${file}-wal`).size);
     }
     const wal = fs.readFileSync(`${file}-wal`);
     let offset = 0;
     for (const end of ends) {
       const bytes = wal.subarray(offset, end);
-      const head = offset === 0 && previous !== undefined && proofs ? encodeProof({ version: 1, previous }) : new Uint8Array(0);
+      const head =
+        offset === 0 && previous !== undefined && proofs ? encodeProof({ version: 1, previous }) : new Uint8Array(0);
       await client.put(segmentKey(generation, index, offset), Buffer.concat([head, compressAll(bytes)]));
       segments.push({ index, offset, bytes });
       offset = end;
@@ -70,7 +73,8 @@ beforeEach(async () => {
 afterEach(() => folder.remove());
 
 const output = () => folder.join("out", "restored.db");
-const run = (client: ReplicaClient = whole.client) => restore({ replicas: [{ name: "memory", client }], output: output() });
+const run = (client: ReplicaClient = whole.client) =>
+  restore({ replicas: [{ name: "memory", client }], output: output() });
 
 async function refusal(client: ReplicaClient = whole.client): Promise<RestoreRefusal> {
   const error = await run(client).then(
@@ -200,7 +204,10 @@ describe("refused, with its place:", () => {
 
   it("a proof that belongs to another index", async () => {
     const { key, bytes } = segment(3);
-    await whole.client.put(key, Buffer.concat([encodeProof({ version: 1, previous: { index: 7, end: 32, s1: 1, s2: 2 } }), compressAll(bytes)]));
+    await whole.client.put(
+      key,
+      Buffer.concat([encodeProof({ version: 1, previous: { index: 7, end: 32, s1: 1, s2: 2 } }), compressAll(bytes)]),
+    );
     await refusal();
   });
 
@@ -213,7 +220,10 @@ describe("refused, with its place:", () => {
   });
 
   it("two names for one place", async () => {
-    await whole.client.put(`generations/${generation}/wal/00000001_${"0".repeat(9)}.wal.lz4`, await stored(segment(3).key));
+    await whole.client.put(
+      `generations/${generation}/wal/00000001_${"0".repeat(9)}.wal.lz4`,
+      await stored(segment(3).key),
+    );
     const error = await run().catch((reason: unknown) => reason);
     expect(error).toMatchObject({ kind: "damaged" });
   });
@@ -222,7 +232,10 @@ describe("refused, with its place:", () => {
 describe("not refused:", () => {
   it("foreign names beside ours, and skippable frames that say nothing to us", async () => {
     const { key } = segment(0);
-    await whole.client.put(key, Buffer.concat([encodeSkippableFrame(Buffer.from("somebody else's")), await stored(key)]));
+    await whole.client.put(
+      key,
+      Buffer.concat([encodeSkippableFrame(Buffer.from("somebody else's")), await stored(key)]),
+    );
     await whole.client.put(`generations/${generation}/wal/notes.txt`, new Uint8Array(3));
     await run();
     expect(Buffer.compare(fs.readFileSync(output()), whole.final)).toBe(0);
@@ -256,7 +269,9 @@ describe("several replicas", () => {
     const empty = { name: "empty", client: memoryClient() };
     await expect(planRestore({ replicas: [empty, empty] })).rejects.toMatchObject({ kind: "no-backup" });
     await whole.client.delete([segment(4).key]);
-    const error = await restore({ replicas: [empty, { name: "holed", client: whole.client }], output: output() }).catch((reason: unknown) => reason);
+    const error = await restore({ replicas: [empty, { name: "holed", client: whole.client }], output: output() }).catch(
+      (reason: unknown) => reason,
+    );
     expect(error).toMatchObject({ kind: "damaged" });
   });
 });
@@ -274,7 +289,9 @@ describe("the output", () => {
 
   it("does not appear when the restore is cancelled", async () => {
     const stop = AbortSignal.abort();
-    await expect(restore({ replicas: [{ name: "memory", client: whole.client }], output: output(), signal: stop })).rejects.toBeInstanceOf(Error);
+    await expect(
+      restore({ replicas: [{ name: "memory", client: whole.client }], output: output(), signal: stop }),
+    ).rejects.toBeInstanceOf(Error);
     expect(fs.existsSync(output())).toBe(false);
   });
 });

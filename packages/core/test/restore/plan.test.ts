@@ -11,7 +11,11 @@ import type { RestoreTarget } from "../../src/restore/target.ts";
 
 const [a, b] = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"] as [Generation, Generation];
 const time = (s: number) => new Date(1_700_000_000_000 + s * 1000);
-const snap = (generation: Generation, index: number, s: number): ObjectInfo => ({ key: snapshotKey(generation, index), size: 100, modifiedAt: time(s) });
+const snap = (generation: Generation, index: number, s: number): ObjectInfo => ({
+  key: snapshotKey(generation, index),
+  size: 100,
+  modifiedAt: time(s),
+});
 const seg = (generation: Generation, index: number, offset: number, s: number): ObjectInfo => ({
   key: segmentKey(generation, index, offset),
   size: 10,
@@ -24,7 +28,10 @@ const keys = ({ snapshot, segments: { table, first, end } }: RestorePlan) => [
   ...Array.from({ length: end - first }, (_, n) => table.keyAt(first + n)),
 ];
 
-function refused(objects: readonly ObjectInfo[], target: RestoreTarget = {}): { kind?: string; message: string; place?: object; provable?: object | undefined } {
+function refused(
+  objects: readonly ObjectInfo[],
+  target: RestoreTarget = {},
+): { kind?: string; message: string; place?: object; provable?: object | undefined } {
   try {
     plan(objects, target);
   } catch (error) {
@@ -34,12 +41,27 @@ function refused(objects: readonly ObjectInfo[], target: RestoreTarget = {}): { 
 }
 
 /** Two snapshots, two indexes between and after them. */
-const history = [snap(a, 0, 0), seg(a, 0, 0, 1), seg(a, 0, 4152, 2), seg(a, 1, 0, 3), seg(a, 1, 4152, 4), snap(a, 1, 5), seg(a, 1, 8272, 6), seg(a, 2, 0, 7)];
+const history = [
+  snap(a, 0, 0),
+  seg(a, 0, 0, 1),
+  seg(a, 0, 4152, 2),
+  seg(a, 1, 0, 3),
+  seg(a, 1, 4152, 4),
+  snap(a, 1, 5),
+  seg(a, 1, 8272, 6),
+  seg(a, 2, 0, 7),
+];
 
 describe("the newest state", () => {
   it("starts from the newest snapshot and the first segment of its index", () => {
     const found = plan(history);
-    expect(keys(found)).toEqual([snapshotKey(a, 1), segmentKey(a, 1, 0), segmentKey(a, 1, 4152), segmentKey(a, 1, 8272), segmentKey(a, 2, 0)]);
+    expect(keys(found)).toEqual([
+      snapshotKey(a, 1),
+      segmentKey(a, 1, 0),
+      segmentKey(a, 1, 4152),
+      segmentKey(a, 1, 8272),
+      segmentKey(a, 2, 0),
+    ]);
     expect(found).toMatchObject({ bytes: 140, moment: time(7), last: { index: 2, offset: 0 }, segmentCount: 4 });
   });
 
@@ -58,7 +80,10 @@ describe("the newest state", () => {
   });
 
   it("is not blocked by what an interrupted deletion left below the snapshot", () => {
-    expect(plan([seg(a, 0, 4152, 0), seg(a, 2, 8272, 0), snap(a, 5, 1), seg(a, 5, 0, 2)]).last).toEqual({ index: 5, offset: 0 });
+    expect(plan([seg(a, 0, 4152, 0), seg(a, 2, 8272, 0), snap(a, 5, 1), seg(a, 5, 0, 2)]).last).toEqual({
+      index: 5,
+      offset: 0,
+    });
   });
 
   it("is the snapshot alone where nothing follows it", () => {
@@ -69,13 +94,26 @@ describe("the newest state", () => {
 
 describe("a timestamp", () => {
   it("ends the plan at the first younger segment", () => {
-    expect(keys(plan(history, { timestamp: time(4) }))).toEqual([snapshotKey(a, 0), ...[[0, 0], [0, 4152], [1, 0], [1, 4152]].map(([i = 0, o = 0]) => segmentKey(a, i, o))]);
+    expect(keys(plan(history, { timestamp: time(4) }))).toEqual([
+      snapshotKey(a, 0),
+      ...[
+        [0, 0],
+        [0, 4152],
+        [1, 0],
+        [1, 4152],
+      ].map(([i = 0, o = 0]) => segmentKey(a, i, o)),
+    ]);
     // A stop, not a skip: what lies behind a younger segment does not count, though it is old enough.
-    expect(plan([snap(a, 0, 0), seg(a, 0, 0, 1), seg(a, 0, 4152, 9), seg(a, 0, 8272, 2)], { timestamp: time(3) }).last).toEqual({ index: 0, offset: 0 });
+    expect(
+      plan([snap(a, 0, 0), seg(a, 0, 0, 1), seg(a, 0, 4152, 9), seg(a, 0, 8272, 2)], { timestamp: time(3) }).last,
+    ).toEqual({ index: 0, offset: 0 });
   });
 
   it("that is an object's own includes it", () => {
-    expect(plan(history, { timestamp: time(6) })).toMatchObject({ snapshot: { index: 1 }, last: { index: 1, offset: 8272 } });
+    expect(plan(history, { timestamp: time(6) })).toMatchObject({
+      snapshot: { index: 1 },
+      last: { index: 1, offset: 8272 },
+    });
   });
 
   it("chooses among the generations that cover it", () => {
@@ -122,7 +160,10 @@ describe("an index", () => {
   it("of which nothing is there, though something is beyond, is a hole", () => {
     const holed = [snap(a, 0, 0), seg(a, 0, 0, 1), seg(a, 3, 0, 2)];
     expect(refused(holed, { index: 2 })).toMatchObject({ kind: "damaged", place: { index: 1, offset: 0 } });
-    expect(refused([snap(a, 0, 0), seg(a, 1, 0, 2)], { index: 0 })).toMatchObject({ kind: "damaged", place: { index: 0 } });
+    expect(refused([snap(a, 0, 0), seg(a, 1, 0, 2)], { index: 0 })).toMatchObject({
+      kind: "damaged",
+      place: { index: 0 },
+    });
     expect(plan(holed, { index: 0 }).last).toEqual({ index: 0, offset: 0 });
   });
 });
@@ -219,7 +260,10 @@ it("every plan is one unbroken run from its snapshot's index at 0, for each mome
 it("the listing's order and equal dates do not change a plan", () => {
   fc.assert(
     fc.property(replica, fc.infiniteStream(fc.nat()), (objects, numbers) => {
-      const shuffled = objects.map((one) => ({ one, by: numbers.next().value ?? 0 })).toSorted((x, y) => x.by - y.by).map(({ one }) => one);
+      const shuffled = objects
+        .map((one) => ({ one, by: numbers.next().value ?? 0 }))
+        .toSorted((x, y) => x.by - y.by)
+        .map(({ one }) => one);
       expect(keys(plan(shuffled))).toEqual(keys(plan(objects)));
     }),
   );

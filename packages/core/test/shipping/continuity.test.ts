@@ -82,7 +82,11 @@ const decide = (tail: ShippedTail, options: Local) => decideContinuity(tail, URL
 
 describe("the same WAL", () => {
   it("goes on where the last frame shipped stands byte for byte", () => {
-    expect(decide(shipped(3), { wal: oldWal, log: 5 })).toMatchObject({ kind: "same-wal", index: 3, offset: offsetOfFrames(3, PAGE) });
+    expect(decide(shipped(3), { wal: oldWal, log: 5 })).toMatchObject({
+      kind: "same-wal",
+      index: 3,
+      offset: offsetOfFrames(3, PAGE),
+    });
   });
 
   it("goes on after a header-only segment", () => {
@@ -112,19 +116,32 @@ describe("the same WAL", () => {
 describe("one restart while nobody followed", () => {
   it("is bridged when everything was shipped and the last frame still stands", () => {
     const wal = restartedOnce([commit(1)]);
-    expect(decide(shipped(5), { wal, log: 1 })).toMatchObject({ kind: "next-wal", index: 4, previous: { end: offsetOfFrames(5, PAGE) } });
+    expect(decide(shipped(5), { wal, log: 1 })).toMatchObject({
+      kind: "next-wal",
+      index: 4,
+      previous: { end: offsetOfFrames(5, PAGE) },
+    });
   });
 
   it("gives the old WAL's unshipped tail, up to the end of the file", () => {
     const wal = restartedOnce([commit(1)]);
-    expect(decide(shipped(3), { wal, log: 1 })).toMatchObject({ kind: "old-tail", index: 3, tail: { end: offsetOfFrames(5, PAGE) } });
+    expect(decide(shipped(3), { wal, log: 1 })).toMatchObject({
+      kind: "old-tail",
+      index: 3,
+      tail: { end: offsetOfFrames(5, PAGE) },
+    });
   });
 
   it("gives the tail up to a frame of an even older WAL", () => {
-    const older = buildWal({ pageSize: PAGE, salt1: 9, salt2: 5 }, [1, 2, 3, 4, 5, 6, 7].map((page) => commit(page)));
+    const older = buildWal(
+      { pageSize: PAGE, salt1: 9, salt2: 5 },
+      [1, 2, 3, 4, 5, 6, 7].map((page) => commit(page)),
+    );
     older.set(oldWal);
     const wal = restartedOnce([commit(1)], older);
-    expect(decide(shipped(3), { wal, log: 1, state: { version: 1, wal: { largest: older.byteLength, shrank: true } } })).toMatchObject({
+    expect(
+      decide(shipped(3), { wal, log: 1, state: { version: 1, wal: { largest: older.byteLength, shrank: true } } }),
+    ).toMatchObject({
       kind: "old-tail",
       tail: { end: offsetOfFrames(5, PAGE) },
     });
@@ -217,32 +234,53 @@ describe("what was noted at rest", () => {
     const only = shipped(0, oldWal, { index: 0, offset: 0, header: undefined });
     const noted = { ...rest, replicas: { [URL]: { generation, index: 0, offset: 0 } } };
     const wal = buildWal({ pageSize: PAGE, salt1: 5, salt2: 6 }, [commit(1)]);
-    expect(decide(only, { wal, log: 1, state: { version: 1, rest: noted } })).toMatchObject({ kind: "next-wal", index: 0 });
+    expect(decide(only, { wal, log: 1, state: { version: 1, rest: noted } })).toMatchObject({
+      kind: "next-wal",
+      index: 0,
+    });
     expect(decide(only, { wal, log: 1 })).toMatchObject({ kind: "unproven" });
   });
 });
 
 describe("a WAL whose end was seen by an earlier process", () => {
   const end = offsetOfFrames(5, PAGE);
-  const closed = { salt1: 10, salt2: 77, end, spool: { name: "tail", from: offsetOfFrames(2, PAGE) }, next: { salt1: 11, salt2: 99 } };
+  const closed = {
+    salt1: 10,
+    salt2: 77,
+    end,
+    spool: { name: "tail", from: offsetOfFrames(2, PAGE) },
+    next: { salt1: 11, salt2: 99 },
+  };
   // Grown far past the place: the old frames themselves are gone.
-  const wal = buildWal({ pageSize: PAGE, salt1: 11, salt2: 99 }, [1, 2, 3, 4, 5, 6].map((page) => commit(page)));
+  const wal = buildWal(
+    { pageSize: PAGE, salt1: 11, salt2: 99 },
+    [1, 2, 3, 4, 5, 6].map((page) => commit(page)),
+  );
 
   it("gives its kept tail while the WAL that came after it is the live one", () => {
-    expect(decide(shipped(3), { wal, log: 6, state: { version: 1, closed: [closed] } })).toMatchObject({ kind: "spooled", index: 3 });
+    expect(decide(shipped(3), { wal, log: 6, state: { version: 1, closed: [closed] } })).toMatchObject({
+      kind: "spooled",
+      index: 3,
+    });
   });
 
   it("needs no tail when all of it was shipped", () => {
-    expect(decide(shipped(5), { wal, log: 6, state: { version: 1, closed: [{ ...closed, spool: null }] } })).toMatchObject({ kind: "next-wal", index: 4 });
+    expect(
+      decide(shipped(5), { wal, log: 6, state: { version: 1, closed: [{ ...closed, spool: null }] } }),
+    ).toMatchObject({ kind: "next-wal", index: 4 });
   });
 
   it("proves nothing when yet another WAL came after", () => {
     const other = { ...closed, next: { salt1: 12, salt2: 100 } };
-    expect(decide(shipped(3), { wal, log: 6, state: { version: 1, closed: [other] } })).toMatchObject({ kind: "unproven" });
+    expect(decide(shipped(3), { wal, log: 6, state: { version: 1, closed: [other] } })).toMatchObject({
+      kind: "unproven",
+    });
   });
 
   it("proves nothing when the kept tail begins after what was shipped", () => {
-    expect(decide(shipped(1), { wal, log: 6, state: { version: 1, closed: [closed] } })).toMatchObject({ kind: "unproven" });
+    expect(decide(shipped(1), { wal, log: 6, state: { version: 1, closed: [closed] } })).toMatchObject({
+      kind: "unproven",
+    });
   });
 });
 

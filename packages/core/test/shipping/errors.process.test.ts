@@ -27,7 +27,10 @@ describe("a database path", () => {
   });
 
   it.each([
-    ["text", () => "this is no database, it is a letter to a friend, long enough for a header of one hundred bytes or so"],
+    [
+      "text",
+      () => "this is no database, it is a letter to a friend, long enough for a header of one hundred bytes or so",
+    ],
     ["an encrypted file", () => randomBytes(8192)],
   ])("that is %s", async (_what, content) => {
     using folder = tempDir("errors");
@@ -46,7 +49,10 @@ describe("a database path", () => {
 function asNobody(database: string, replica: string): ManagedProcess {
   const program = path.join(import.meta.dirname, "../fixtures/replicator.ts");
   const options = JSON.stringify({ database, replicas: [`file://${replica}`] });
-  return new ManagedProcess(process.execPath, ["--conditions=@litewake/source", program, options], { uid: NOBODY, gid: NOBODY });
+  return new ManagedProcess(process.execPath, ["--conditions=@litewake/source", program, options], {
+    uid: NOBODY,
+    gid: NOBODY,
+  });
 }
 
 describe.skipIf(process.getuid?.() !== 0)("without permission", () => {
@@ -59,7 +65,9 @@ describe.skipIf(process.getuid?.() !== 0)("without permission", () => {
     await using running = asNobody(database, folder.join("replica"));
     const { kind, message }: { kind: string; message: string } = JSON.parse(await running.waitFor(/"event":"refused"/));
     expect(kind).toBe("database");
-    expect(message).toBe(`${database} cannot be opened for reading and writing: give user ${NOBODY} read and write permission on the file and its folder`);
+    expect(message).toBe(
+      `${database} cannot be opened for reading and writing: give user ${NOBODY} read and write permission on the file and its folder`,
+    );
   });
 
   it("to write the replica, the log says so and goes on once it may", async () => {

@@ -107,11 +107,19 @@ describe("an idle database", () => {
     const database = folder.join("app.db");
     const replica = folder.join("replica");
     await commit(database, 5);
-    await using replicator = await startReplicator({ database, replicas: [`file://${replica}`], tuning: { restAfterMs: 400 } });
+    await using replicator = await startReplicator({
+      database,
+      replicas: [`file://${replica}`],
+      tuning: { restAfterMs: 400 },
+    });
     await using writer = await spawnWriter("node-sqlite", database, { commits: 10 });
     await writer.finished();
     await sleep(2500);
-    const before = { switches: switches(replicator), stamps: stamps(folder.path), lines: replicator.process.lines.length };
+    const before = {
+      switches: switches(replicator),
+      stamps: stamps(folder.path),
+      lines: replicator.process.lines.length,
+    };
     await sleep(3000);
     expect(stamps(folder.path)).toEqual(before.stamps);
     // Each call to the replica would say so.

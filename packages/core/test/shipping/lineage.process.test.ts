@@ -6,10 +6,18 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { restore } from "../../src/restore/restore.ts";
 import { noteRestored } from "../../src/shipping/restored-state.ts";
-import { expectSame, generationsIn, ledgerIn, objectsIn, Replicator, startReplicator } from "../fixtures/replica-run.ts";
+import {
+  expectSame,
+  generationsIn,
+  ledgerIn,
+  objectsIn,
+  Replicator,
+  startReplicator,
+} from "../fixtures/replica-run.ts";
 import type { ReplicatorOptions } from "../fixtures/replicator.ts";
 
-const commit = async (database: string, commits: number) => (await spawnWriter("node-sqlite", database, { commits })).finished();
+const commit = async (database: string, commits: number) =>
+  (await spawnWriter("node-sqlite", database, { commits })).finished();
 
 async function shipOnce(settings: ReplicatorOptions): Promise<Replicator> {
   const replicator = await startReplicator(settings);
@@ -70,7 +78,8 @@ describe("existing history is not replaced by", () => {
     const replica = folder.join("replica");
     await commit(database, 20);
     await shipOnce({ database, replicas: [`file://${replica}`] });
-    for (const name of fs.readdirSync(folder.path)) if (name.includes("app.db")) fs.rmSync(folder.join(name), { recursive: true });
+    for (const name of fs.readdirSync(folder.path))
+      if (name.includes("app.db")) fs.rmSync(folder.join(name), { recursive: true });
     if (what === "empty") new DatabaseSync(database).exec("pragma journal_mode=wal; create table t(x); drop table t");
     const settings = { database, replicas: [`file://${replica}`] };
     const { kind, message } = await refused(settings);
@@ -175,17 +184,31 @@ describe("a database", () => {
   it("keeps its schema and every setting that it had", async () => {
     using folder = tempDir("unchanged");
     const database = folder.join("app.db");
-    const names = ["schema_version", "user_version", "application_id", "auto_vacuum", "encoding", "page_size", "journal_mode"];
+    const names = [
+      "schema_version",
+      "user_version",
+      "application_id",
+      "auto_vacuum",
+      "encoding",
+      "page_size",
+      "journal_mode",
+    ];
     const look = () => {
       const db = new DatabaseSync(database, { readOnly: true });
-      const settings = names.map((name) => `${name}=${String(Object.values(db.prepare(`pragma ${name}`).get() ?? {})[0])}`);
+      const settings = names.map(
+        (name) => `${name}=${String(Object.values(db.prepare(`pragma ${name}`).get() ?? {})[0])}`,
+      );
       const schema = db.prepare("select type, name, tbl_name, sql from sqlite_schema order by name").all();
       db.close();
       return JSON.stringify([settings, schema]);
     };
     await commit(database, 5);
     const before = look();
-    await using replicator = await startReplicator({ database, replicas: [`file://${folder.join("replica")}`], tuning: { rotateFromBytes: 50_000 } });
+    await using replicator = await startReplicator({
+      database,
+      replicas: [`file://${folder.join("replica")}`],
+      tuning: { rotateFromBytes: 50_000 },
+    });
     await commit(database, 300);
     await replicator.stop();
     expect(look()).toBe(before);

@@ -5,6 +5,7 @@ import { spawnWriter, tempDir, verifyLedger } from "@litewake-tooling/testkit";
 import { expect, it } from "vitest";
 import type { ReplicaClient } from "../../src/backend/client.ts";
 import { ReplicaError } from "../../src/backend/error.ts";
+import { overriding } from "../../src/backend/overriding.ts";
 import { silent } from "../../src/logger.ts";
 import { restore } from "../../src/restore/restore.ts";
 import { Replication } from "../../src/shipping/replication.ts";
@@ -17,10 +18,7 @@ function awayWhile(client: ReplicaClient, isAway: () => boolean): ReplicaClient 
   const answer = (operation: "list" | "get" | "put" | "delete"): void => {
     if (isAway()) throw new ReplicaError({ code: "Unavailable", operation, reason: "nobody is there" });
   };
-  return {
-    type: client.type,
-    url: client.url,
-    capabilities: client.capabilities,
+  return overriding(client, {
     async *list(prefix, options) {
       answer("list");
       yield* client.list(prefix, options);
@@ -37,8 +35,7 @@ function awayWhile(client: ReplicaClient, isAway: () => boolean): ReplicaClient 
       answer("delete");
       return client.delete(keys, options);
     },
-    close: () => client.close(),
-  };
+  });
 }
 
 it("is no more than a delay", async () => {

@@ -109,9 +109,18 @@ describe("rotation", () => {
     using folder = tempDir("yield");
     const database = folder.join("app.db");
     const replica = folder.join("replica");
-    await using writer = await spawnWriter("node-sqlite", database, { rate: 200, journalSizeLimit: 0, autocheckpoint: 1, busyTimeoutMs: 20_000 });
+    await using writer = await spawnWriter("node-sqlite", database, {
+      rate: 200,
+      journalSizeLimit: 0,
+      autocheckpoint: 1,
+      busyTimeoutMs: 20_000,
+    });
     await using replicator = await startReplicator({ database, replicas: [`file://${replica}`] });
-    await using checkpointer = await spawnCheckpointer(database, { modes: "RESTART,TRUNCATE", everyMs: 30, busyTimeoutMs: 5000 });
+    await using checkpointer = await spawnCheckpointer(database, {
+      modes: "RESTART,TRUNCATE",
+      everyMs: 30,
+      busyTimeoutMs: 5000,
+    });
     await sleep(5000);
     const report = await checkpointer.stop();
     await writer.stop();
@@ -125,7 +134,11 @@ describe("rotation", () => {
   });
 
   it("without the sealed rung never makes a writer with busy_timeout 0 fail", async () => {
-    const { reports, indexes } = await survive({ seconds: 6, tuning: optimisticOnly, writers: [{ rate: 100, rows: 3, payloadBytes: 2000, busyTimeoutMs: 0 }] });
+    const { reports, indexes } = await survive({
+      seconds: 6,
+      tuning: optimisticOnly,
+      writers: [{ rate: 100, rows: 3, payloadBytes: 2000, busyTimeoutMs: 0 }],
+    });
     expect(reports[0]?.errors).toEqual({});
     expect(indexes).toBeGreaterThan(2);
   });
@@ -144,8 +157,17 @@ describe("rotation", () => {
     using folder = tempDir("data-version");
     const database = folder.join("app.db");
     const replica = folder.join("replica");
-    const writer = await spawnWriter("node-sqlite", database, { rate: 40, rows: 3, payloadBytes: 3000, autocheckpoint: 0 });
-    await using replicator = await startReplicator({ database, replicas: [`file://${replica}`], tuning: optimisticOnly });
+    const writer = await spawnWriter("node-sqlite", database, {
+      rate: 40,
+      rows: 3,
+      payloadBytes: 3000,
+      autocheckpoint: 0,
+    });
+    await using replicator = await startReplicator({
+      database,
+      replicas: [`file://${replica}`],
+      tuning: optimisticOnly,
+    });
     await using watcher = await spawnDataVersionWatcher(database, { everyMs: 1 });
     await sleep(5000);
     const { commits } = await writer.stop();

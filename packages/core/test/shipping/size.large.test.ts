@@ -16,7 +16,9 @@ it("a database of more than 1 GiB is followed across the lock byte and comes bac
   const replica = folder.join("replica");
   // A WAL of this size is rotated under the write lock, for milliseconds: an application needs a busy timeout then.
   const db = new DatabaseSync(database, { timeout: 10_000 });
-  db.exec("pragma page_size=4096; pragma journal_mode=wal; pragma synchronous=off; create table blobs(id integer primary key, data blob)");
+  db.exec(
+    "pragma page_size=4096; pragma journal_mode=wal; pragma synchronous=off; create table blobs(id integer primary key, data blob)",
+  );
   const insert = db.prepare("insert into blobs(data) values (?)");
   const blob = Buffer.alloc(BLOB_BYTES);
   const add = (count: number) => {

@@ -1,18 +1,40 @@
 // Applications of several languages and habits: what is restored is what they wrote, and a new generation has its reason.
 import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { spawnLongReader, spawnWriter, tempDir, writerKinds, type WriterKind, type WriterOptions } from "@litewake-tooling/testkit";
+import {
+  spawnLongReader,
+  spawnWriter,
+  tempDir,
+  writerKinds,
+  type WriterKind,
+  type WriterOptions,
+} from "@litewake-tooling/testkit";
 import { describe, expect, it } from "vitest";
 import { expectSame, generationsIn, startReplicator } from "../fixtures/replica-run.ts";
 
 const RUN_MS = 1500;
 
-async function follow(kind: WriterKind, options: WriterOptions, besides?: (database: string) => Promise<AsyncDisposable>) {
+async function follow(
+  kind: WriterKind,
+  options: WriterOptions,
+  besides?: (database: string) => Promise<AsyncDisposable>,
+) {
   using folder = tempDir("writers");
   const database = folder.join("app.db");
   const replica = folder.join("replica");
-  const writer = await spawnWriter(kind, database, { rate: 150, rows: 3, touchEvery: 4, payloadBytes: 600, busyTimeoutMs: 10_000, ...options });
-  await using replicator = await startReplicator({ database, replicas: [`file://${replica}`], tuning: { rotateFromBytes: 200_000 } });
+  const writer = await spawnWriter(kind, database, {
+    rate: 150,
+    rows: 3,
+    touchEvery: 4,
+    payloadBytes: 600,
+    busyTimeoutMs: 10_000,
+    ...options,
+  });
+  await using replicator = await startReplicator({
+    database,
+    replicas: [`file://${replica}`],
+    tuning: { rotateFromBytes: 200_000 },
+  });
   {
     await using _beside = await besides?.(database);
     await sleep(RUN_MS);
@@ -44,7 +66,9 @@ describe("an application", () => {
   });
 
   it("is followed beside a long reader", async () => {
-    const { reasons } = await follow("python", {}, (database) => spawnLongReader(database, { holdMs: 700, pauseMs: 50 }));
+    const { reasons } = await follow("python", {}, (database) =>
+      spawnLongReader(database, { holdMs: 700, pauseMs: 50 }),
+    );
     expect(reasons).toHaveLength(1);
   });
 

@@ -28,7 +28,12 @@ export class Child {
     await new Promise<void>((resolve, reject) => {
       process.once("spawn", resolve);
       process.once("error", (error) => {
-        reject(new LitewakeError("usage", `the command of -exec cannot be started: ${error.message}`, { next: `check ${JSON.stringify(command)}`, cause: error }));
+        reject(
+          new LitewakeError("usage", `the command of -exec cannot be started: ${error.message}`, {
+            next: `check ${JSON.stringify(command)}`,
+            cause: error,
+          }),
+        );
       });
     });
     return child;

@@ -73,12 +73,16 @@ function booleanOf(text: string): "true" | "false" | undefined {
 
 function unknownFlag(command: string, specs: FlagSpecs, name: string): FlagMistake {
   const meant = likely(name, Object.keys(specs));
-  return { mistake: `unknown flag -${name}: ${meant === undefined ? `litewake ${command} -h` : `did you mean -${meant}?`}` };
+  return {
+    mistake: `unknown flag -${name}: ${meant === undefined ? `litewake ${command} -h` : `did you mean -${meant}?`}`,
+  };
 }
 
 /** The flags of a command, aligned, for its help. */
 export function describeFlags(specs: FlagSpecs): string {
-  const rows = Object.entries(specs).map(([name, { value, help }]) => [`-${name}${value === undefined ? "" : ` ${value}`}`, help] as const);
+  const rows = Object.entries(specs).map(
+    ([name, { value, help }]) => [`-${name}${value === undefined ? "" : ` ${value}`}`, help] as const,
+  );
   const width = Math.max(...rows.map(([flag]) => flag.length));
   return rows.map(([flag, help]) => `  ${flag.padEnd(width)}  ${help}`).join("\n");
 }

@@ -8,21 +8,99 @@ interface CommandEntry {
 }
 
 export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
-  ["replicate", { summary: "ship every commit of databases to their replicas", load: async () => (await import("./commands/replicate.ts")).replicate }],
-  ["restore", { summary: "restore a database from a replica", load: async () => (await import("./commands/restore.ts")).restore }],
-  ["databases", { summary: "list the databases of the configuration", load: async () => (await import("./commands/databases.ts")).databases }],
-  ["generations", { summary: "list the generations of replicas, and their lag", load: async () => (await import("./commands/generations.ts")).generations }],
-  ["snapshots", { summary: "list the snapshots of replicas", load: async () => (await import("./commands/snapshots.ts")).snapshots }],
+  [
+    "replicate",
+    {
+      summary: "ship every commit of databases to their replicas",
+      load: async () => (await import("./commands/replicate.ts")).replicate,
+    },
+  ],
+  [
+    "restore",
+    { summary: "restore a database from a replica", load: async () => (await import("./commands/restore.ts")).restore },
+  ],
+  [
+    "databases",
+    {
+      summary: "list the databases of the configuration",
+      load: async () => (await import("./commands/databases.ts")).databases,
+    },
+  ],
+  [
+    "generations",
+    {
+      summary: "list the generations of replicas, and their lag",
+      load: async () => (await import("./commands/generations.ts")).generations,
+    },
+  ],
+  [
+    "snapshots",
+    {
+      summary: "list the snapshots of replicas",
+      load: async () => (await import("./commands/snapshots.ts")).snapshots,
+    },
+  ],
   ["wal", { summary: "list the WAL segments of replicas", load: async () => (await import("./commands/wal.ts")).wal }],
-  ["status", { summary: "tell how replication is doing: state, lag, positions", load: async () => (await import("./commands/status.ts")).status }],
-  ["point", { summary: "take a named restore point over all databases of a fleet", load: async () => (await import("./commands/point.ts")).point }],
-  ["points", { summary: "list the restore points of a fleet", load: async () => (await import("./commands/point.ts")).points }],
-  ["pin", { summary: "keep a restore point however old it becomes", load: async () => (await import("./commands/pin.ts")).pin }],
-  ["unpin", { summary: "let retention have a restore point again", load: async () => (await import("./commands/pin.ts")).unpin }],
-  ["retention", { summary: "tell what retention would delete", load: async () => (await import("./commands/retention.ts")).retention }],
-  ["doctor", { summary: "look for what would go wrong: stores, databases, versions", load: async () => (await import("./commands/doctor.ts")).doctor }],
-  ["check", { summary: "prove that a store keeps every promise that a replica needs", load: async () => (await import("./commands/check.ts")).check }],
-  ["init", { summary: "be the first process of a container: run a command, wait for what it leaves behind", load: async () => (await import("./commands/init.ts")).init }],
+  [
+    "status",
+    {
+      summary: "tell how replication is doing: state, lag, positions",
+      load: async () => (await import("./commands/status.ts")).status,
+    },
+  ],
+  [
+    "point",
+    {
+      summary: "take a named restore point over all databases of a fleet",
+      load: async () => (await import("./commands/point.ts")).point,
+    },
+  ],
+  [
+    "points",
+    { summary: "list the restore points of a fleet", load: async () => (await import("./commands/point.ts")).points },
+  ],
+  [
+    "pin",
+    {
+      summary: "keep a restore point however old it becomes",
+      load: async () => (await import("./commands/pin.ts")).pin,
+    },
+  ],
+  [
+    "unpin",
+    {
+      summary: "let retention have a restore point again",
+      load: async () => (await import("./commands/pin.ts")).unpin,
+    },
+  ],
+  [
+    "retention",
+    {
+      summary: "tell what retention would delete",
+      load: async () => (await import("./commands/retention.ts")).retention,
+    },
+  ],
+  [
+    "doctor",
+    {
+      summary: "look for what would go wrong: stores, databases, versions",
+      load: async () => (await import("./commands/doctor.ts")).doctor,
+    },
+  ],
+  [
+    "check",
+    {
+      summary: "prove that a store keeps every promise that a replica needs",
+      load: async () => (await import("./commands/check.ts")).check,
+    },
+  ],
+  [
+    "init",
+    {
+      summary: "be the first process of a container: run a command, wait for what it leaves behind",
+      load: async () => (await import("./commands/init.ts")).init,
+    },
+  ],
   ["version", { summary: "print the version", load: async () => (await import("./commands/version.ts")).version }],
 ]);
 

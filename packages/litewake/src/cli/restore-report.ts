@@ -31,7 +31,10 @@ export function describePlan({ replica, plan }: ChosenPlan): PlanReport {
 }
 
 /** What the line of progress needs to know. */
-export interface ShownProgress extends Pick<RestoreProgress, "bytesDone" | "bytesTotal" | "segmentsDone" | "segmentsTotal"> {
+export interface ShownProgress extends Pick<
+  RestoreProgress,
+  "bytesDone" | "bytesTotal" | "segmentsDone" | "segmentsTotal"
+> {
   readonly phase: string;
 }
 

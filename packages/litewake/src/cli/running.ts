@@ -22,7 +22,12 @@ export interface Running {
 }
 
 /** Where nothing is replicated here and a child runs all the same. */
-const nothingRunning: Running = { givenUp: new Promise(() => {}), failure: undefined, status: [], stop: async () => {} };
+const nothingRunning: Running = {
+  givenUp: new Promise(() => {}),
+  failure: undefined,
+  status: [],
+  stop: async () => {},
+};
 
 /**
  * Runs a command, forwards signals, and answers its exit code. As the container's first process it also waits for what the
@@ -31,7 +36,8 @@ const nothingRunning: Running = { givenUp: new Promise(() => {}), failure: undef
 export async function runAlone(exec: readonly string[], logger: Logger): Promise<number> {
   using signals = new StopSignals(logger);
   const code = await besideChild(nothingRunning, signals, exec);
-  if (process.pid === FIRST_PROCESS) await othersEnded(AbortSignal.any([AbortSignal.timeout(LEFT_BEHIND_MS), signals.hurry]));
+  if (process.pid === FIRST_PROCESS)
+    await othersEnded(AbortSignal.any([AbortSignal.timeout(LEFT_BEHIND_MS), signals.hurry]));
   return code;
 }
 

@@ -30,7 +30,8 @@ export class StopSignals implements Disposable {
       this.#resolveFirst = resolve;
     });
     this.hurried = new Promise((_resolve, reject) => {
-      const late = () => reject(new LitewakeError("aborted", "stopped by a second signal; what was not shipped yet stays in the WAL"));
+      const late = () =>
+        reject(new LitewakeError("aborted", "stopped by a second signal; what was not shipped yet stays in the WAL"));
       this.hurry.addEventListener("abort", late, { once: true });
     });
     this.hurried.catch(() => {});

@@ -4,7 +4,12 @@
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [header, ...rows];
   const widths = header.map((_, column) => all.reduce((widest, row) => Math.max(widest, width(row[column] ?? "")), 0));
-  return all.map((row) => `${row.map((cell, i) => (i === header.length - 1 ? cell : padded(cell, (widths[i] ?? 0) + 2))).join("")}\n`).join("");
+  return all
+    .map(
+      (row) =>
+        `${row.map((cell, i) => (i === header.length - 1 ? cell : padded(cell, (widths[i] ?? 0) + 2))).join("")}\n`,
+    )
+    .join("");
 }
 
 /** Characters, not UTF-16 units, as Go's tabwriter counts. */

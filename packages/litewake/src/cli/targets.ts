@@ -13,7 +13,11 @@ import { lineOf } from "./exit-code.ts";
 import type { FlagSpecs, ParsedArguments } from "./flags.ts";
 
 export const CONFIG_FLAGS: FlagSpecs = {
-  config: { kind: "string", value: "PATH", help: "the configuration file (default /etc/litewake.yml, then /etc/litestream.yml)" },
+  config: {
+    kind: "string",
+    value: "PATH",
+    help: "the configuration file (default /etc/litewake.yml, then /etc/litestream.yml)",
+  },
   "no-expand-env": { kind: "boolean", help: "leave $VAR in the configuration file as it is" },
 };
 
@@ -47,7 +51,14 @@ export async function loadConfig(flags: ParsedArguments): Promise<Config> {
   const moreSettings: Record<string, readonly string[]> = {};
   for (;;) {
     try {
-      return readConfig({ file, text, env: process.env, expandEnv: !flags.boolean("no-expand-env"), cwd: process.cwd(), moreSettings });
+      return readConfig({
+        file,
+        text,
+        env: process.env,
+        expandEnv: !flags.boolean("no-expand-env"),
+        cwd: process.cwd(),
+        moreSettings,
+      });
     } catch (error) {
       if (!(error instanceof UnknownSetting) || Object.hasOwn(moreSettings, error.type)) throw error;
       // A backend newer than this program may have settings of its own: ask it, if it is there.
@@ -63,16 +74,21 @@ function readText(file: string, chosen: boolean): string {
     return fs.readFileSync(file, "utf8");
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
-    const what = code === "ENOENT" ? "does not exist" : code === "EISDIR" ? "is a folder" : `cannot be read (${String(code)})`;
+    const what =
+      code === "ENOENT" ? "does not exist" : code === "EISDIR" ? "is a folder" : `cannot be read (${String(code)})`;
     throw new LitewakeError("usage", `configuration file ${file} ${what}`, {
-      next: chosen ? "check the path of -config, or LITEWAKE_CONFIG" : "name one with -config, or give a database and a URL",
+      next: chosen
+        ? "check the path of -config, or LITEWAKE_CONFIG"
+        : "name one with -config, or give a database and a URL",
       cause: error,
     });
   }
 }
 
 /** The configuration, which must be of a fleet. */
-export async function fleetOf(flags: ParsedArguments): Promise<{ readonly config: Config; readonly fleet: FleetConfig }> {
+export async function fleetOf(
+  flags: ParsedArguments,
+): Promise<{ readonly config: Config; readonly fleet: FleetConfig }> {
   const config = await loadConfig(flags);
   if (config.fleet !== undefined) return { config, fleet: config.fleet };
   throw new LitewakeError("usage", "restore points are of a fleet", { next: "give -config with a replication: block" });
@@ -119,9 +135,12 @@ export async function targetOf(flags: ParsedArguments, argument: string): Promis
   const wanted = flags.string("replica");
   if (isUrl(argument)) {
     if (flags.string("config") !== undefined) {
-      throw new LitewakeError("usage", "a replica URL and -config cannot stand together", { next: "name the database instead, or leave -config out" });
+      throw new LitewakeError("usage", "a replica URL and -config cannot stand together", {
+        next: "name the database instead, or leave -config out",
+      });
     }
-    if (wanted !== undefined) throw new LitewakeError("usage", "-replica needs a database of the configuration, not a URL");
+    if (wanted !== undefined)
+      throw new LitewakeError("usage", "-replica needs a database of the configuration, not a URL");
     return { database: undefined, replicas: [replicaOfUrl(argument)], config: undefined };
   }
   const config = await loadConfig(flags);
@@ -155,9 +174,13 @@ export async function openTarget({ replicas, database, config }: Target): Promis
 export function oneArgument(flags: ParsedArguments, command: string): string {
   const [argument, ...more] = flags.positional;
   if (argument === undefined || more.length > 0) {
-    throw new LitewakeError("usage", argument === undefined ? `${command} needs a database or a replica URL` : `too many arguments: ${more.join(" ")}`, {
-      next: `litewake ${command} -h`,
-    });
+    throw new LitewakeError(
+      "usage",
+      argument === undefined ? `${command} needs a database or a replica URL` : `too many arguments: ${more.join(" ")}`,
+      {
+        next: `litewake ${command} -h`,
+      },
+    );
   }
   return argument;
 }

@@ -53,7 +53,17 @@ export function readConfig(options: ReadOptions): Config {
   const read = root.maps("dbs").map((entry) => ({ entry, database: readDatabase(entry, context) }));
   refuseTwice(read, options);
   const databases = read.map(({ database }) => database);
-  return { folder, databases, fleet: undefined, disabled: false, exec: root.string("exec"), logging: readLogging(root), watch: readWatch(root, "stale-after"), backends, warnings };
+  return {
+    folder,
+    databases,
+    fleet: undefined,
+    disabled: false,
+    exec: root.string("exec"),
+    logging: readLogging(root),
+    watch: readWatch(root, "stale-after"),
+    backends,
+    warnings,
+  };
 }
 
 function backendPackages(root: YamlMap): Record<string, string> {
@@ -64,8 +74,10 @@ function backendPackages(root: YamlMap): Record<string, string> {
 function readDatabase(entry: YamlMap, context: ReplicaContext): DatabaseConfig {
   entry.only(DATABASE_KEYS, "of a database");
   const given = entry.string("path");
-  if (given === undefined || given === "") throw entry.error("path", "a database needs a path", "add `path:`; a variable in it may not be set");
-  if (/^\w+:\/\//.test(given)) throw entry.error("path", "path: this is a URL", "name the database file; the URL belongs to a replica");
+  if (given === undefined || given === "")
+    throw entry.error("path", "a database needs a path", "add `path:`; a variable in it may not be set");
+  if (/^\w+:\/\//.test(given))
+    throw entry.error("path", "path: this is a URL", "name the database file; the URL belongs to a replica");
   // Litestream's own checkpoints: understood, of no effect, and still no place for a typing error.
   for (const key of ["monitor-interval", "checkpoint-interval"]) entry.duration(key);
   entry.count("min-checkpoint-page-count", 1);
@@ -73,12 +85,15 @@ function readDatabase(entry: YamlMap, context: ReplicaContext): DatabaseConfig {
   const replicas = entry.maps("replicas");
   const single = entry.map("replica");
   if (single !== undefined) {
-    if (replicas.length > 0) throw entry.error("replica", "replica and replicas cannot stand together", "keep one of them");
+    if (replicas.length > 0)
+      throw entry.error("replica", "replica and replicas cannot stand together", "keep one of them");
     replicas.push(single);
   }
-  if (replicas.length === 0) throw entry.error("path", `${given} has no replica`, "add `replicas:` with at least one entry");
+  if (replicas.length === 0)
+    throw entry.error("path", `${given} has no replica`, "add `replicas:` with at least one entry");
   const barrier = entry.string("barrier") ?? "sealed";
-  if (barrier !== "sealed" && barrier !== "none") throw entry.error("barrier", `barrier: ${JSON.stringify(barrier)} is not known`, "sealed or none");
+  if (barrier !== "sealed" && barrier !== "none")
+    throw entry.error("barrier", `barrier: ${JSON.stringify(barrier)} is not known`, "sealed or none");
   const metaPath = entry.string("meta-path");
   return {
     path: absolute(given, context),
@@ -94,7 +109,11 @@ function readReplicas(entries: readonly YamlMap[], context: ReplicaContext): Rep
   return entries.map((entry) => {
     const replica = readReplica(entry, context);
     if (names.has(replica.name)) {
-      throw entry.error("name", `two replicas of one database are named ${JSON.stringify(replica.name)}`, "give each its own `name:`");
+      throw entry.error(
+        "name",
+        `two replicas of one database are named ${JSON.stringify(replica.name)}`,
+        "give each its own `name:`",
+      );
     }
     names.add(replica.name);
     return replica;
@@ -114,7 +133,8 @@ function refuseTwice(read: readonly ReadDatabase[], { cwd, env }: ReadOptions): 
       const place = placeKey(replica, cwd, homeOf(env));
       const other = places.get(place);
       if (other !== undefined) {
-        const who = other === database.path ? `two replicas of ${other} lie` : `${database.path} and ${other} have replicas`;
+        const who =
+          other === database.path ? `two replicas of ${other} lie` : `${database.path} and ${other} have replicas`;
         throw entry.error("path", `${who} at the same place`, "give each replica a place of its own");
       }
       places.set(place, database.path);

@@ -38,7 +38,14 @@ const KEYS = [
 ];
 const HOUR_MS = 3_600_000;
 /** The replication page's defaults, and ours for what it does not name. Milliseconds. */
-const DEFAULTS = { sync: 1000, snapshot: HOUR_MS, retention: 72 * HOUR_MS, check: HOUR_MS, points: 10_000, lease: 30_000 };
+const DEFAULTS = {
+  sync: 1000,
+  snapshot: HOUR_MS,
+  retention: 72 * HOUR_MS,
+  check: HOUR_MS,
+  points: 10_000,
+  lease: 30_000,
+};
 const MAX_SHARDS = 100_000;
 
 /** Throws one line with file, line and column. */
@@ -49,11 +56,19 @@ export function readFleet(root: YamlMap, options: ReadOptions): Omit<Config, "fo
   block.only(KEYS, "in replication");
   const enabled = block.boolean("enabled") ?? false;
   const mode = block.string("mode") ?? "sidecar";
-  if (mode !== "sidecar" && mode !== "embedded") throw block.error("mode", `mode: ${JSON.stringify(mode)} is not known`, "sidecar or embedded");
+  if (mode !== "sidecar" && mode !== "embedded")
+    throw block.error("mode", `mode: ${JSON.stringify(mode)} is not known`, "sidecar or embedded");
   const backends = packagesOf(block);
-  const base = { exec: block.string("exec"), logging: readLogging(block), watch: readWatch(block, "stale_after"), backends, warnings: [] };
+  const base = {
+    exec: block.string("exec"),
+    logging: readLogging(block),
+    watch: readWatch(block, "stale_after"),
+    backends,
+    warnings: [],
+  };
   const barrier = block.string("barrier") ?? "sealed";
-  if (barrier !== "sealed" && barrier !== "none") throw block.error("barrier", `barrier: ${JSON.stringify(barrier)} is not known`, "sealed or none");
+  if (barrier !== "sealed" && barrier !== "none")
+    throw block.error("barrier", `barrier: ${JSON.stringify(barrier)} is not known`, "sealed or none");
   const intervals = {
     syncIntervalMs: block.duration("sync_interval", 1) ?? DEFAULTS.sync,
     snapshotIntervalMs: block.duration("snapshot_interval") ?? DEFAULTS.snapshot,
@@ -90,10 +105,19 @@ type Root = Pick<ReplicaConfig, "name" | "type" | "url" | "settings" | "places">
 function rootOf(block: YamlMap, backends: Readonly<Record<string, string>>): Root {
   const url = block.string("replica_url") ?? "";
   if (url === "") {
-    throw block.error(block.has("replica_url") ? "replica_url" : undefined, "replication needs replica_url", "add `replica_url: s3://bucket/path`, or `enabled: false`");
+    throw block.error(
+      block.has("replica_url") ? "replica_url" : undefined,
+      "replication needs replica_url",
+      "add `replica_url: s3://bucket/path`, or `enabled: false`",
+    );
   }
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(url)?.[1];
-  if (scheme === undefined) throw block.error("replica_url", `replica_url: ${JSON.stringify(url)} has no scheme`, "write it as s3://bucket/path, gcs://, abs://, sftp:// or file:///path");
+  if (scheme === undefined)
+    throw block.error(
+      "replica_url",
+      `replica_url: ${JSON.stringify(url)} has no scheme`,
+      "write it as s3://bucket/path, gcs://, abs://, sftp:// or file:///path",
+    );
   const type = Object.hasOwn(backends, scheme) ? scheme : canonicalType(scheme);
   const given = block.map("settings");
   const settings: Record<string, SettingValue> = {};
@@ -118,7 +142,11 @@ function placeOf(root: YamlMap, block: YamlMap): Place {
   const withCount = maps.filter((map) => map.has("shard_count"));
   const chosen = withCount.find((map) => map === block || map === root);
   if (chosen === undefined && withCount.length > 1) {
-    throw (withCount[1] ?? root).error("shard_count", "shard_count is there twice", "say which one counts: add it in replication");
+    throw (withCount[1] ?? root).error(
+      "shard_count",
+      "shard_count is there twice",
+      "say which one counts: add it in replication",
+    );
   }
   const [first] = chosen === undefined ? withCount : [chosen];
   const holder = [block, root, ...(first === undefined ? [] : [first])].find((map) => map.has("data_dir"));
@@ -130,17 +158,25 @@ function placeOf(root: YamlMap, block: YamlMap): Place {
 
 function shardsOf(block: YamlMap, { shardCount }: Place): ShardLayout {
   if (shardCount === undefined) {
-    throw block.error(undefined, "replication needs shard_count", "add it here or at the top of the file; or `databases:` with a pattern such as \"**/*.db\"");
+    throw block.error(
+      undefined,
+      "replication needs shard_count",
+      'add it here or at the top of the file; or `databases:` with a pattern such as "**/*.db"',
+    );
   }
   const { map, key } = shardCount;
   const count = map.count(key, 1) ?? 0;
-  if (count > MAX_SHARDS) throw map.error(key, `${key}: ${count} shards are too many for one process`, `at most ${MAX_SHARDS}`);
+  if (count > MAX_SHARDS)
+    throw map.error(key, `${key}: ${count} shards are too many for one process`, `at most ${MAX_SHARDS}`);
   const pattern = block.string("shard_name") ?? "shard_{i}";
-  if (!pattern.includes("{i}")) throw block.error("shard_name", `shard_name: ${JSON.stringify(pattern)} has no {i}`, "write it as shard_{i}");
+  if (!pattern.includes("{i}"))
+    throw block.error("shard_name", `shard_name: ${JSON.stringify(pattern)} has no {i}`, "write it as shard_{i}");
   const shards = Array.from({ length: count }, (_, i) => pattern.replaceAll("{i}", String(i)));
   const dlq = dlqOf(block);
-  if (dlq !== null && shards.includes(dlq)) throw block.error("dlq", `dlq: ${dlq} is a shard's name too`, "give it a name of its own");
-  for (const name of [...shards.slice(0, 1), ...(dlq === null ? [] : [dlq])]) requireName(name, block, name === dlq ? "dlq" : "shard_name");
+  if (dlq !== null && shards.includes(dlq))
+    throw block.error("dlq", `dlq: ${dlq} is a shard's name too`, "give it a name of its own");
+  for (const name of [...shards.slice(0, 1), ...(dlq === null ? [] : [dlq])])
+    requireName(name, block, name === dlq ? "dlq" : "shard_name");
   return { kind: "shards", sharding: { shards, hashBits: hashOf(block), dlq } };
 }
 
@@ -152,7 +188,11 @@ function requireName(name: string, block: YamlMap, key: string): void {
   } catch {
     // Said below.
   }
-  throw block.error(key, `${key}: ${JSON.stringify(name)} cannot be a folder's name`, "letters, digits, dashes and underscores will do");
+  throw block.error(
+    key,
+    `${key}: ${JSON.stringify(name)} cannot be a folder's name`,
+    "letters, digits, dashes and underscores will do",
+  );
 }
 
 function dlqOf(block: YamlMap): Sharding["dlq"] {
@@ -171,14 +211,23 @@ function hashOf(block: YamlMap): HashBits {
 
 function patternOf(block: YamlMap): PatternLayout {
   for (const key of ["shard_name", "dlq", "hash"]) {
-    if (block.has(key)) throw block.error(key, `${key} and databases cannot stand together`, "a pattern names all databases");
+    if (block.has(key))
+      throw block.error(key, `${key} and databases cannot stand together`, "a pattern names all databases");
   }
   const pattern = block.string("databases") ?? "";
   if (pattern === "" || path.isAbsolute(pattern) || pattern.split("/").includes("..")) {
-    throw block.error("databases", `databases: ${JSON.stringify(pattern)} is no pattern below data_dir`, 'write it as "**/*.db", and the folder as data_dir');
+    throw block.error(
+      "databases",
+      `databases: ${JSON.stringify(pattern)} is no pattern below data_dir`,
+      'write it as "**/*.db", and the folder as data_dir',
+    );
   }
   if (!/\.[A-Za-z0-9]+$/.test(pattern)) {
-    throw block.error("databases", `databases: ${JSON.stringify(pattern)} names no ending`, 'write it as "*.db": SQLite\'s own files beside a database must not match');
+    throw block.error(
+      "databases",
+      `databases: ${JSON.stringify(pattern)} names no ending`,
+      'write it as "*.db": SQLite\'s own files beside a database must not match',
+    );
   }
   return { kind: "pattern", pattern };
 }

@@ -10,8 +10,10 @@ export function readLogging(parent: YamlMap): LoggingConfig {
   logging.only(["level", "type", "stderr"], "in logging");
   const level = logging.string("level")?.toLowerCase() ?? DEFAULT_LOGGING.level;
   const known = level === "warning" ? "warn" : LEVELS.find((name) => name === level);
-  if (known === undefined) throw logging.error("level", `level: ${JSON.stringify(level)} is no level`, `one of ${LEVELS.join(", ")}`);
+  if (known === undefined)
+    throw logging.error("level", `level: ${JSON.stringify(level)} is no level`, `one of ${LEVELS.join(", ")}`);
   const type = logging.string("type") ?? DEFAULT_LOGGING.type;
-  if (type !== "text" && type !== "json") throw logging.error("type", `type: ${JSON.stringify(type)} is no form of log`, "text or json");
+  if (type !== "text" && type !== "json")
+    throw logging.error("type", `type: ${JSON.stringify(type)} is no form of log`, "text or json");
   return { level: known, type, stderr: logging.boolean("stderr") ?? false };
 }

@@ -33,7 +33,10 @@ const REPLICA_KEYS: readonly string[] = [
 /** Settings of the five backends, as litestream.yml names them (formats.md A8). */
 const SETTINGS = new Map<string, readonly string[]>([
   ["file", ["path"]],
-  ["s3", ["path", "bucket", "region", "endpoint", "force-path-style", "skip-verify", "access-key-id", "secret-access-key"]],
+  [
+    "s3",
+    ["path", "bucket", "region", "endpoint", "force-path-style", "skip-verify", "access-key-id", "secret-access-key"],
+  ],
   ["gcs", ["path", "bucket"]],
   ["abs", ["path", "bucket", "endpoint", "account-name", "account-key"]],
   ["sftp", ["path", "host", "user", "password", "key-path"]],
@@ -59,11 +62,17 @@ export function readReplica(entry: YamlMap, context: ReplicaContext): ReplicaCon
   proveKeys(entry, type, context);
   proveWhere(entry, url);
   if (entry.has("age")) {
-    throw entry.error("age", "age: client-side encryption is not supported yet", "remove the key only if the replica may be unencrypted");
+    throw entry.error(
+      "age",
+      "age: client-side encryption is not supported yet",
+      "remove the key only if the replica may be unencrypted",
+    );
   }
   if (entry.has("validation-interval")) {
     entry.duration("validation-interval");
-    context.warnings.push(`${entry.at("validation-interval")}: validation-interval is not acted upon yet; a restore proves what it reads`);
+    context.warnings.push(
+      `${entry.at("validation-interval")}: validation-interval is not acted upon yet; a restore proves what it reads`,
+    );
   }
   const { settings, places } = settingsOf(entry, type, context);
   return {
@@ -75,7 +84,8 @@ export function readReplica(entry: YamlMap, context: ReplicaContext): ReplicaCon
     syncIntervalMs: entry.duration("sync-interval", 1) ?? REPLICA_DEFAULTS.syncIntervalMs,
     snapshotIntervalMs: entry.duration("snapshot-interval") ?? REPLICA_DEFAULTS.snapshotIntervalMs,
     retentionMs: entry.duration("retention") ?? REPLICA_DEFAULTS.retentionMs,
-    retentionCheckIntervalMs: entry.duration("retention-check-interval", 1) ?? REPLICA_DEFAULTS.retentionCheckIntervalMs,
+    retentionCheckIntervalMs:
+      entry.duration("retention-check-interval", 1) ?? REPLICA_DEFAULTS.retentionCheckIntervalMs,
   };
 }
 
@@ -85,7 +95,8 @@ function replicaType(entry: YamlMap, url: string | undefined, context: ReplicaCo
   if (url === undefined) return canonicalType(given ?? "file");
   if (given !== undefined && Object.hasOwn(context.backends, given)) return given;
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(url)?.[1];
-  if (scheme === undefined) throw entry.error("url", "url: there is no scheme in it", "write it as file:///path, s3://bucket/path, …");
+  if (scheme === undefined)
+    throw entry.error("url", "url: there is no scheme in it", "write it as file:///path, s3://bucket/path, …");
   const type = canonicalType(scheme);
   if (given !== undefined && canonicalType(given) !== type) {
     context.warnings.push(`${entry.at("type")}: type ${JSON.stringify(given)} has no effect beside a ${scheme}:// url`);
@@ -105,25 +116,38 @@ function proveKeys(entry: YamlMap, type: string, context: ReplicaContext): void 
   if (listed === undefined) return;
   const known = [...REPLICA_KEYS, ...listed, ...(context.moreSettings[type] ?? [])];
   const stranger = entry.keys().find((key) => !known.includes(key));
-  if (stranger !== undefined) throw new UnknownSetting(type, entry.unknown(stranger, known, `of a replica of type ${type}`).message);
+  if (stranger !== undefined)
+    throw new UnknownSetting(type, entry.unknown(stranger, known, `of a replica of type ${type}`).message);
 }
 
 function proveWhere(entry: YamlMap, url: string | undefined): void {
   const named = ["path", "bucket", "host"].find((key) => entry.has(key));
   if (url !== undefined) {
-    if (named !== undefined) throw entry.error(named, `url and ${named} cannot stand together`, "put it into the URL, or leave the URL out");
+    if (named !== undefined)
+      throw entry.error(named, `url and ${named} cannot stand together`, "put it into the URL, or leave the URL out");
     return;
   }
   const where = entry.string("path");
-  if (where !== undefined && /^\w+:\/\//.test(where)) throw entry.error("path", "path: this is a URL", "use `url:` for it");
-  const empty = ["url", "path", "bucket", "host"].find((key) => entry.keys().includes(key) && (entry.string(key) ?? "") === "");
-  if (empty !== undefined) throw entry.error(empty, `${empty} is empty`, "give it a value; a variable in it may not be set");
+  if (where !== undefined && /^\w+:\/\//.test(where))
+    throw entry.error("path", "path: this is a URL", "use `url:` for it");
+  const empty = ["url", "path", "bucket", "host"].find(
+    (key) => entry.keys().includes(key) && (entry.string(key) ?? "") === "",
+  );
+  if (empty !== undefined)
+    throw entry.error(empty, `${empty} is empty`, "give it a value; a variable in it may not be set");
   if (named === undefined && SETTINGS.has(entry.string("type") ?? "file")) {
-    throw entry.error(undefined, "the replica does not say where it lies", "add `url:`, for instance file:///backups/app");
+    throw entry.error(
+      undefined,
+      "the replica does not say where it lies",
+      "add `url:`, for instance file:///backups/app",
+    );
   }
 }
 
-type Settings = { readonly settings: Readonly<Record<string, SettingValue>>; readonly places: Readonly<Record<string, string>> };
+type Settings = {
+  readonly settings: Readonly<Record<string, SettingValue>>;
+  readonly places: Readonly<Record<string, string>>;
+};
 
 function settingsOf(entry: YamlMap, type: string, context: ReplicaContext): Settings {
   const settings: Record<string, SettingValue> = {};

@@ -1,6 +1,17 @@
 // A mapping of a YAML file whose values are asked for by type; whatever is wrong is one line with file, line and column.
 import { LitewakeError } from "@litewake/core";
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument, type Scalar, type YAMLMap } from "yaml";
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Pair,
+  parseDocument,
+  type Scalar,
+  type YAMLMap,
+} from "yaml";
 import { parseDuration } from "./duration.ts";
 import { likely } from "./likely.ts";
 import { parseSize } from "./size.ts";
@@ -17,7 +28,8 @@ const TRUE = new Set(["true", "y", "yes", "on"]);
 const FALSE = new Set(["false", "n", "no", "off"]);
 
 function placeOf(source: YamlSource, node: unknown): string {
-  const range = typeof node === "object" && node !== null && "range" in node && Array.isArray(node.range) ? node.range : [0];
+  const range =
+    typeof node === "object" && node !== null && "range" in node && Array.isArray(node.range) ? node.range : [0];
   const { line, col } = source.lines.linePos(Number(range[0]));
   return `${source.file}:${line}:${col}`;
 }
@@ -51,7 +63,8 @@ export function parseYaml(file: string, text: string): YamlMap {
     throw yamlError(source, { range: problem.pos }, `not YAML: ${what}`, "check the indentation and the quotes there");
   }
   if (document.contents === null) return new YamlMap(source, undefined);
-  if (!isMap(document.contents)) throw yamlError(source, document.contents, "the file must be a mapping of keys", "begin with `dbs:`");
+  if (!isMap(document.contents))
+    throw yamlError(source, document.contents, "the file must be a mapping of keys", "begin with `dbs:`");
   return new YamlMap(source, document.contents);
 }
 
@@ -87,7 +100,13 @@ export class YamlMap {
   #resolve(value: unknown): unknown {
     if (!isAlias(value)) return value;
     const target = value.resolve(this.source.document);
-    if (target === undefined) throw yamlError(this.source, value, `*${value.source} names nothing above it`, `mark a value with &${value.source}`);
+    if (target === undefined)
+      throw yamlError(
+        this.source,
+        value,
+        `*${value.source} names nothing above it`,
+        `mark a value with &${value.source}`,
+      );
     return target;
   }
 
@@ -164,9 +183,18 @@ export class YamlMap {
     const ms = parseDuration(text);
     if (ms === undefined) {
       const bare = /^\d+$/.test(text);
-      throw this.error(key, `${key}: ${JSON.stringify(text)} is not a duration`, bare ? `write the unit: "${text}s" or "${text}ms"` : 'write it as "1s", "500ms" or "1h30m"');
+      throw this.error(
+        key,
+        `${key}: ${JSON.stringify(text)} is not a duration`,
+        bare ? `write the unit: "${text}s" or "${text}ms"` : 'write it as "1s", "500ms" or "1h30m"',
+      );
     }
-    if (ms < least || ms < 0) throw this.error(key, `${key}: ${text} is too short`, least > 0 ? `write at least ${least}ms` : "it cannot be negative");
+    if (ms < least || ms < 0)
+      throw this.error(
+        key,
+        `${key}: ${text} is too short`,
+        least > 0 ? `write at least ${least}ms` : "it cannot be negative",
+      );
     return ms;
   }
 
@@ -175,7 +203,8 @@ export class YamlMap {
     const text = this.string(key);
     if (text === undefined) return undefined;
     const bytes = parseSize(text);
-    if (bytes === undefined || bytes <= 0) throw this.error(key, `${key}: ${JSON.stringify(text)} is not a size`, 'write it as "1GiB" or "500MB"');
+    if (bytes === undefined || bytes <= 0)
+      throw this.error(key, `${key}: ${JSON.stringify(text)} is not a size`, 'write it as "1GiB" or "500MB"');
     return bytes;
   }
 

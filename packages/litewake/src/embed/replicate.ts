@@ -108,7 +108,9 @@ export class Replicated extends EventEmitter<ReplicationEvents> implements Async
     this.#engine = undefined;
     if (engine === undefined) {
       if (this.#off !== undefined) return;
-      throw new LitewakeError("unreachable", "the engine was not running", { next: "what was not shipped stays in the WAL and is shipped at the next start" });
+      throw new LitewakeError("unreachable", "the engine was not running", {
+        next: "what was not shipped stays in the WAL and is shipped at the next start",
+      });
     }
     try {
       await engine.ask({ method: "stop", ...(timeoutMs === undefined ? {} : { timeoutMs }) });
@@ -137,7 +139,13 @@ export class Replicated extends EventEmitter<ReplicationEvents> implements Async
         void this.#relaunch();
       },
     });
-    await engine.start({ source: this.#source, cwd: process.cwd(), newHistory: this.#newHistory, takeOver: this.#takeOver, restore });
+    await engine.start({
+      source: this.#source,
+      cwd: process.cwd(),
+      newHistory: this.#newHistory,
+      takeOver: this.#takeOver,
+      restore,
+    });
     this.#engine = engine;
     this.#restartMs = FIRST_RESTART_MS;
   }

@@ -38,9 +38,14 @@ export class Arrivals {
   look(): Promise<void> {
     if (this.#fleet.layout.kind === "shards") return Promise.resolve();
     // One at a time: two looks would both take up what has appeared.
-    this.#looking = this.#looking.then(() => this.#look()).catch((error: unknown) => {
-      this.#logger("error", "the folder cannot be looked through", { folder: this.#fleet.folder, error: String(error) });
-    });
+    this.#looking = this.#looking
+      .then(() => this.#look())
+      .catch((error: unknown) => {
+        this.#logger("error", "the folder cannot be looked through", {
+          folder: this.#fleet.folder,
+          error: String(error),
+        });
+      });
     return this.#looking;
   }
 

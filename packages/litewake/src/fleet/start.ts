@@ -1,6 +1,14 @@
 // Brings a fleet up: what is missing is restored, then everything is followed.
 import fs from "node:fs";
-import { type DatabaseStatus, Fleet, Lease, LitewakeError, type Logger, type SyncedDatabase, type TakenPoint } from "@litewake/core";
+import {
+  type DatabaseStatus,
+  Fleet,
+  Lease,
+  LitewakeError,
+  type Logger,
+  type SyncedDatabase,
+  type TakenPoint,
+} from "@litewake/core";
 import { type ReplicaClient, ReplicaError } from "@litewake/core/backend";
 import type { FleetConfig } from "../config/config.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -108,10 +116,23 @@ export class RunningFleet {
 }
 
 /** A store that is away keeps nothing from starting whose databases are all there: then the lease is had later. */
-async function leaseFor({ fleet, client, patientClient, logger, takeOver, signal }: FleetStart): Promise<Lease | undefined> {
+async function leaseFor({
+  fleet,
+  client,
+  patientClient,
+  logger,
+  takeOver,
+  signal,
+}: FleetStart): Promise<Lease | undefined> {
   if (fleet.leaseMs === 0) return undefined;
   const mustRestore = fleet.restoreOnBoot && (await isMissing(fleet));
-  const lease = new Lease({ client, patientClient: mustRestore ? patientClient : undefined, ttlMs: fleet.leaseMs, takeOver, logger });
+  const lease = new Lease({
+    client,
+    patientClient: mustRestore ? patientClient : undefined,
+    ttlMs: fleet.leaseMs,
+    takeOver,
+    logger,
+  });
   try {
     await lease.acquire(signal);
   } catch (error) {

@@ -6,7 +6,9 @@ import { DatabaseSync } from "node:sqlite";
 import { repositoryRoot, runLitewake, type RunResult, type TempDir, tempDir } from "@litewake-tooling/testkit";
 import { describe, expect, it } from "vitest";
 
-const manifest: { version: string } = JSON.parse(fs.readFileSync(path.join(repositoryRoot, "packages/litewake/package.json"), "utf8"));
+const manifest: { version: string } = JSON.parse(
+  fs.readFileSync(path.join(repositoryRoot, "packages/litewake/package.json"), "utf8"),
+);
 const commands = ["replicate", "restore", "databases", "generations", "snapshots", "wal", "version"];
 /** No configuration of the machine or of the person at it takes part. */
 const env = { LITEWAKE_CONFIG: undefined, LITESTREAM_CONFIG: undefined };
@@ -60,7 +62,9 @@ describe("the version", () => {
          return next(specifier, context);
        } });`,
     );
-    const { stderr } = await runLitewake(["version"], { env: { ...env, NODE_OPTIONS: `--import=${folder.join("hooks.mjs")}` } });
+    const { stderr } = await runLitewake(["version"], {
+      env: { ...env, NODE_OPTIONS: `--import=${folder.join("hooks.mjs")}` },
+    });
     expect(stderr).toBe("");
   });
 });
@@ -70,25 +74,93 @@ describe("a mistake on the command line is one line, exit 2:", () => {
     ["a name that every object has", ["constructor"], 'unknown command "constructor": see litewake -h'],
     ["a flag", ["restore", "-timestmp", "x", "a.db"], "unknown flag -timestmp: did you mean -timestamp?"],
     ["a flag without its value", ["restore", "a.db", "-o"], "flag -o needs a value: litewake restore -h"],
-    ["a URL with -config", ["wal", "-config", "f.yml", "file:///a"], "a replica URL and -config cannot stand together: name the database instead, or leave -config out"],
-    ["a URL with -replica", ["wal", "-replica", "s3", "file:///a"], "-replica needs a database of the configuration, not a URL"],
+    [
+      "a URL with -config",
+      ["wal", "-config", "f.yml", "file:///a"],
+      "a replica URL and -config cannot stand together: name the database instead, or leave -config out",
+    ],
+    [
+      "a URL with -replica",
+      ["wal", "-replica", "s3", "file:///a"],
+      "-replica needs a database of the configuration, not a URL",
+    ],
     ["restoring a URL without -o", ["restore", "file:///a"], "restoring from a URL needs an output path: add -o PATH"],
-    ["a generation", ["restore", "-o", "x", "-generation", "XYZ", "file:///a"], '-generation: "XYZ" is no generation: 16 hexadecimal digits, as `litewake generations` lists them'],
-    ["an index", ["restore", "-o", "x", "-index", "xyz", "file:///a"], '-index: "xyz" is no index: up to 8 hexadecimal digits'],
-    ["an index that is too high", ["restore", "-o", "x", "-index", "80000000", "file:///a"], '-index: "80000000" is no index: up to 8 hexadecimal digits'],
-    ["a time", ["restore", "-o", "x", "-timestamp", "yesterday", "file:///a"], '-timestamp: "yesterday" is no time: write it as "2026-11-24T03:04:05Z"'],
-    ["a time without zone", ["restore", "-o", "x", "-timestamp", "2026-11-24T03:04:05", "file:///a"], '-timestamp: "2026-11-24T03:04:05" is no time: write it as "2026-11-24T03:04:05Z"'],
-    ["a day that is none", ["restore", "-o", "x", "-timestamp", "2026-02-30T00:00:00Z", "file:///a"], '-timestamp: "2026-02-30T00:00:00Z" is no time: write it as "2026-11-24T03:04:05Z"'],
-    ["a parallelism", ["restore", "-o", "x", "-parallelism", "0", "file:///a"], '-parallelism: "0" is no number from 1 to 1000'],
-    ["a check", ["restore", "-o", "x", "-integrity-check", "some", "file:///a"], '-integrity-check: "some" is not known: none, quick, full'],
+    [
+      "a generation",
+      ["restore", "-o", "x", "-generation", "XYZ", "file:///a"],
+      '-generation: "XYZ" is no generation: 16 hexadecimal digits, as `litewake generations` lists them',
+    ],
+    [
+      "an index",
+      ["restore", "-o", "x", "-index", "xyz", "file:///a"],
+      '-index: "xyz" is no index: up to 8 hexadecimal digits',
+    ],
+    [
+      "an index that is too high",
+      ["restore", "-o", "x", "-index", "80000000", "file:///a"],
+      '-index: "80000000" is no index: up to 8 hexadecimal digits',
+    ],
+    [
+      "a time",
+      ["restore", "-o", "x", "-timestamp", "yesterday", "file:///a"],
+      '-timestamp: "yesterday" is no time: write it as "2026-11-24T03:04:05Z"',
+    ],
+    [
+      "a time without zone",
+      ["restore", "-o", "x", "-timestamp", "2026-11-24T03:04:05", "file:///a"],
+      '-timestamp: "2026-11-24T03:04:05" is no time: write it as "2026-11-24T03:04:05Z"',
+    ],
+    [
+      "a day that is none",
+      ["restore", "-o", "x", "-timestamp", "2026-02-30T00:00:00Z", "file:///a"],
+      '-timestamp: "2026-02-30T00:00:00Z" is no time: write it as "2026-11-24T03:04:05Z"',
+    ],
+    [
+      "a parallelism",
+      ["restore", "-o", "x", "-parallelism", "0", "file:///a"],
+      '-parallelism: "0" is no number from 1 to 1000',
+    ],
+    [
+      "a check",
+      ["restore", "-o", "x", "-integrity-check", "some", "file:///a"],
+      '-integrity-check: "some" is not known: none, quick, full',
+    ],
     ["a scheme", ["wal", "s4://bucket/x"], "s4:// is no kind of replica that is known here: did you mean s3://?"],
-    ["replicating a URL", ["replicate", "file:///a", "file:///b"], "a URL stands where the database was expected: litewake replicate DB_PATH REPLICA_URL"],
-    ["replicating to nowhere", ["replicate", "a.db"], "a database needs at least one replica URL: litewake replicate DB_PATH REPLICA_URL"],
-    ["replicating to a path", ["replicate", "a.db", "/backup"], "/backup is no URL: write it as file:///path, s3://bucket/path, …"],
-    ["two replicas of one type", ["replicate", "a.db", "file:///a", "file:///b"], "two replicas of type file: name each in a configuration file"],
-    ["replicating with a file and a database", ["replicate", "-config", "f.yml", "a.db", "file:///b"], "a database and -config cannot stand together: give a database with its URLs, or the file"],
-    ["-once beside -exec", ["replicate", "-once", "-exec", "true", "a.db", "file:///b"], "-once and -exec cannot stand together: keep one of them"],
-    ["a command of -exec that has an open quote", ["replicate", "-exec", "sh 'x", "a.db", "file:///nowhere/b"], "the command has an open ' quote: sh 'x"],
+    [
+      "replicating a URL",
+      ["replicate", "file:///a", "file:///b"],
+      "a URL stands where the database was expected: litewake replicate DB_PATH REPLICA_URL",
+    ],
+    [
+      "replicating to nowhere",
+      ["replicate", "a.db"],
+      "a database needs at least one replica URL: litewake replicate DB_PATH REPLICA_URL",
+    ],
+    [
+      "replicating to a path",
+      ["replicate", "a.db", "/backup"],
+      "/backup is no URL: write it as file:///path, s3://bucket/path, …",
+    ],
+    [
+      "two replicas of one type",
+      ["replicate", "a.db", "file:///a", "file:///b"],
+      "two replicas of type file: name each in a configuration file",
+    ],
+    [
+      "replicating with a file and a database",
+      ["replicate", "-config", "f.yml", "a.db", "file:///b"],
+      "a database and -config cannot stand together: give a database with its URLs, or the file",
+    ],
+    [
+      "-once beside -exec",
+      ["replicate", "-once", "-exec", "true", "a.db", "file:///b"],
+      "-once and -exec cannot stand together: keep one of them",
+    ],
+    [
+      "a command of -exec that has an open quote",
+      ["replicate", "-exec", "sh 'x", "a.db", "file:///nowhere/b"],
+      "the command has an open ' quote: sh 'x",
+    ],
   ])("%s", async (_what, args, line) => {
     using folder = tempDir("cli");
     expectMistake(await runLitewake(args, { env, cwd: folder.path }), line);
@@ -104,13 +176,22 @@ describe("a mistake in the configuration is one line, exit 2:", () => {
 
   it("no database is there to replicate", async () => {
     using folder = tempDir("cli");
-    expectMistake(await run("replicate", "-config", configIn(folder, "dbs: []\n")), "there is no database to replicate: add one under `dbs:`");
+    expectMistake(
+      await run("replicate", "-config", configIn(folder, "dbs: []\n")),
+      "there is no database to replicate: add one under `dbs:`",
+    );
   });
 
   it("a backend's package is not installed, or not known", async () => {
     using folder = tempDir("cli");
-    const file = configIn(folder, "backends: { s3: '@litewake/not-here' }\ndbs:\n  - path: /a\n    replicas: [{ url: s3://b/p }]\n");
-    expectMistake(await run("replicate", "-config", file), "s3:// needs the package @litewake/not-here: npm install @litewake/not-here");
+    const file = configIn(
+      folder,
+      "backends: { s3: '@litewake/not-here' }\ndbs:\n  - path: /a\n    replicas: [{ url: s3://b/p }]\n",
+    );
+    expectMistake(
+      await run("replicate", "-config", file),
+      "s3:// needs the package @litewake/not-here: npm install @litewake/not-here",
+    );
   });
 });
 
@@ -118,22 +199,29 @@ describe("the configuration", () => {
   it("is found by -config, LITEWAKE_CONFIG and LITESTREAM_CONFIG, in this order", async () => {
     using folder = tempDir("cli");
     const names = ["flag", "own", "stream"];
-    for (const name of names) fs.writeFileSync(folder.join(`${name}.yml`), `dbs: [{ path: /srv/${name}.db, replicas: [{ path: /b }] }]\n`);
+    for (const name of names)
+      fs.writeFileSync(folder.join(`${name}.yml`), `dbs: [{ path: /srv/${name}.db, replicas: [{ path: /b }] }]\n`);
     const [flag = "", own = "", stream = ""] = names.map((name) => folder.join(`${name}.yml`));
     const both = { LITEWAKE_CONFIG: own, LITESTREAM_CONFIG: stream };
     const table = (name: string) => `path${" ".repeat(name.length + 6)}replicas\n/srv/${name}.db  file\n`;
     expect((await runLitewake(["databases", "-config", flag], { env: both })).stdout).toBe(table("flag"));
     expect((await runLitewake(["databases"], { env: both })).stdout).toBe(table("own"));
-    expect((await runLitewake(["databases"], { env: { ...both, LITEWAKE_CONFIG: undefined } })).stdout).toBe(table("stream"));
+    expect((await runLitewake(["databases"], { env: { ...both, LITEWAKE_CONFIG: undefined } })).stdout).toBe(
+      table("stream"),
+    );
   });
 
   it("has its variables put in unless -no-expand-env", async () => {
     using folder = tempDir("cli");
     const file = configIn(folder, 'dbs: [{ path: "/srv/$NAME.db", replicas: [{ path: /b }] }]\n');
     const named = { ...env, NAME: "app" };
-    const paths = async (...flags: string[]) => JSON.parse((await runLitewake(["databases", "-json", "-config", file, ...flags], { env: named })).stdout);
+    const paths = async (...flags: string[]) =>
+      JSON.parse((await runLitewake(["databases", "-json", "-config", file, ...flags], { env: named })).stdout);
     expect(await paths()).toEqual({ version: 1, databases: [{ path: "/srv/app.db", replicas: ["file"] }] });
-    expect(await paths("--no-expand-env")).toEqual({ version: 1, databases: [{ path: "/srv/$NAME.db", replicas: ["file"] }] });
+    expect(await paths("--no-expand-env")).toEqual({
+      version: 1,
+      databases: [{ path: "/srv/$NAME.db", replicas: ["file"] }],
+    });
   });
 });
 
@@ -146,11 +234,17 @@ describe("of several replicas", () => {
     using db = new DatabaseSync(folder.join("app.db"));
     db.exec("pragma journal_mode = wal; create table notes(text)");
     const options = { env, cwd: folder.path };
-    expect((await runLitewake(["replicate", "-once", "app.db", `file://${folder.join("replica")}`], options)).code).toBe(0);
+    expect(
+      (await runLitewake(["replicate", "-once", "app.db", `file://${folder.join("replica")}`], options)).code,
+    ).toBe(0);
     const file = configIn(folder, text(folder));
     const named = /^litewake: replica carrierpigeon: carrierpigeon:\/\/ is no kind of replica/;
     const listed = await runLitewake(["snapshots", "-config", file, "app.db"], options);
-    expect(listed).toMatchObject({ code: 0, stderr: expect.stringMatching(named), stdout: expect.stringMatching(/\nfile +[0-9a-f]{16} /) });
+    expect(listed).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(named),
+      stdout: expect.stringMatching(/\nfile +[0-9a-f]{16} /),
+    });
     const restored = await runLitewake(["restore", "-config", file, "-o", "copy.db", "app.db"], options);
     expect(restored).toMatchObject({ code: 0, stderr: expect.stringMatching(named) });
     expect(fs.existsSync(folder.join("copy.db"))).toBe(true);
@@ -176,7 +270,9 @@ describe("a replica that cannot be reached", () => {
 
 describe("whoever reads the output", () => {
   it("may leave early", async () => {
-    const child = spawn(process.execPath, [path.join(repositoryRoot, "packages/litewake/bin/litewake.js"), "-h"], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [path.join(repositoryRoot, "packages/litewake/bin/litewake.js"), "-h"], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     child.stdout.destroy();
     let said = "";
     child.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));

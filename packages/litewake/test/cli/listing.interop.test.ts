@@ -22,7 +22,10 @@ beforeAll(async () => {
   db.exec("pragma journal_mode = wal; create table notes(id integer primary key, text)");
   for (let round = 0; round < ROUNDS; round++) {
     db.exec(`insert into notes(text) values (hex(randomblob(${2000 * (round + 1)})))`);
-    const { code, stdout, stderr } = await runLitewake(["replicate", "-once", "-config", "litestream.yml"], { cwd: folder.path, env });
+    const { code, stdout, stderr } = await runLitewake(["replicate", "-once", "-config", "litestream.yml"], {
+      cwd: folder.path,
+      env,
+    });
     if (code !== 0) throw new Error(`nothing was shipped:\n${stdout}${stderr}`);
   }
 });
@@ -35,7 +38,10 @@ afterAll(() => {
 async function both(...args: string[]): Promise<{ litewake: string; litestream: string }> {
   const [command = "", ...rest] = args;
   const options = { cwd: folder.path, env };
-  const [ours, theirs] = await Promise.all([runLitewake([command, ...rest], options), runToEnd(stock, [command, ...rest], options)]);
+  const [ours, theirs] = await Promise.all([
+    runLitewake([command, ...rest], options),
+    runToEnd(stock, [command, ...rest], options),
+  ]);
   expect({ ours: ours.code, theirs: theirs.code }).toEqual({ ours: 0, theirs: 0 });
   return { litewake: ours.stdout, litestream: theirs.stdout };
 }

@@ -5,7 +5,13 @@ import { ProgressLine, type Terminal } from "../../src/cli/progress.ts";
 import { describePlan, progressLine, type ShownProgress, summaryLine } from "../../src/cli/restore-report.ts";
 
 const MIB = 2 ** 20;
-const half: ShownProgress = { phase: "fetch", bytesDone: 5 * MIB, bytesTotal: 10 * MIB, segmentsDone: 3, segmentsTotal: 7 };
+const half: ShownProgress = {
+  phase: "fetch",
+  bytesDone: 5 * MIB,
+  bytesTotal: 10 * MIB,
+  segmentsDone: 3,
+  segmentsTotal: 7,
+};
 const CLEAR = "\r\u001b[2K";
 
 /** What a terminal of that width was sent. */
@@ -23,7 +29,8 @@ describe("the line of progress", () => {
   it("promises no time where none is known", () => {
     expect(progressLine(half, 0)).not.toContain("left");
     expect(progressLine({ ...half, bytesDone: 0 }, 1000)).not.toContain("left");
-    for (const phase of ["apply", "check", "finish"]) expect(progressLine({ ...half, phase }, 1000)).not.toContain("left");
+    for (const phase of ["apply", "check", "finish"])
+      expect(progressLine({ ...half, phase }, 1000)).not.toContain("left");
   });
 
   it("is rewritten in its place, and taken away at the end", () => {
@@ -87,7 +94,9 @@ describe("the summary of a restore", () => {
   });
 
   it("says what could not be proved", () => {
-    expect(summaryLine("/srv/app.db", { ...result, provenEnds: false })).toMatch(/ends of its indexes could not be proved/);
+    expect(summaryLine("/srv/app.db", { ...result, provenEnds: false })).toMatch(
+      /ends of its indexes could not be proved/,
+    );
   });
 });
 

@@ -3,7 +3,15 @@
 import fs from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type ManagedProcess, restoreWith, runLitestream, runLitewake, spawnLitewake, type TempDir, tempDir } from "@litewake-tooling/testkit";
+import {
+  type ManagedProcess,
+  restoreWith,
+  runLitestream,
+  runLitewake,
+  spawnLitewake,
+  type TempDir,
+  tempDir,
+} from "@litewake-tooling/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDatabase, rowsOf } from "./database.ts";
 
@@ -24,7 +32,8 @@ afterEach(() => folder.remove());
 
 const options = () => ({ cwd: folder.path, env: NO_CONFIG });
 const replicate = (...args: string[]): ManagedProcess => spawnLitewake(["replicate", ...args], options());
-const childCommand = (rows: number, end: string) => `'${process.execPath}' --no-warnings '${childProgram}' '${database}' ${rows} ${end}`;
+const childCommand = (rows: number, end: string) =>
+  `'${process.execPath}' --no-warnings '${childProgram}' '${database}' ${rows} ${end}`;
 
 /** The rows of the newest state, restored by Litestream 0.3.13. */
 async function restoredRows(): Promise<number> {
@@ -69,7 +78,10 @@ describe("replicate", () => {
   it("-once ships what is there and ends, each time in the same generation", async () => {
     using db = openDatabase(database, 5);
     for (const rows of [5, 6, 7]) {
-      expect(await runLitewake(["replicate", "-once", database, url], options())).toMatchObject({ code: 0, stderr: "" });
+      expect(await runLitewake(["replicate", "-once", database, url], options())).toMatchObject({
+        code: 0,
+        stderr: "",
+      });
       expect(await restoredRows()).toBe(rows);
       db.exec("insert into notes(text) values ('one more')");
     }
@@ -78,7 +90,11 @@ describe("replicate", () => {
 
   it("-once of a database that is not there is an error", async () => {
     const result = await runLitewake(["replicate", "-once", database, url], options());
-    expect(result).toMatchObject({ code: 6, stdout: "", stderr: `litewake: ${database} does not exist: check the path\n` });
+    expect(result).toMatchObject({
+      code: 6,
+      stdout: "",
+      stderr: `litewake: ${database} does not exist: check the path\n`,
+    });
   });
 
   it.each([
@@ -103,7 +119,12 @@ describe("replicate", () => {
     expect(code).toBe(0);
     const lines = stdout.trimEnd().split("\n");
     expect(lines.length).toBeGreaterThan(0);
-    for (const line of lines) expect(JSON.parse(line)).toMatchObject({ time: expect.any(String), level: expect.any(String), msg: expect.any(String) });
+    for (const line of lines)
+      expect(JSON.parse(line)).toMatchObject({
+        time: expect.any(String),
+        level: expect.any(String),
+        msg: expect.any(String),
+      });
   });
 });
 
@@ -123,7 +144,9 @@ describe("history", () => {
     expect(refused.stderr).toContain("-new-history");
     expect(await restoredRows()).toBe(5);
 
-    expect(await runLitewake(["replicate", "-once", "-new-history", database, url], options())).toMatchObject({ code: 0 });
+    expect(await runLitewake(["replicate", "-once", "-new-history", database, url], options())).toMatchObject({
+      code: 0,
+    });
   });
 
   it("is not begun anew where a failed restore left no database", async () => {
@@ -149,13 +172,16 @@ describe("replicate -exec", () => {
     expect(await restoredRows()).toBe(55);
   });
 
-  it.each([0, 1, 143])("told to stop tells the child, and when that then exits with %d answers the same, with what it committed last", async (code) => {
-    openDatabase(database, 5).close();
-    await using running = replicate("-exec", childCommand(50, `wait:${code}`), database, url);
-    await running.waitFor(/^child: waiting$/);
-    expect(await running.stop()).toEqual({ code, signal: null });
-    expect(await restoredRows()).toBe(105);
-  });
+  it.each([0, 1, 143])(
+    "told to stop tells the child, and when that then exits with %d answers the same, with what it committed last",
+    async (code) => {
+      openDatabase(database, 5).close();
+      await using running = replicate("-exec", childCommand(50, `wait:${code}`), database, url);
+      await running.waitFor(/^child: waiting$/);
+      expect(await running.stop()).toEqual({ code, signal: null });
+      expect(await restoredRows()).toBe(105);
+    },
+  );
 
   it("killed in mid-flight by a second signal ends at once, with the signal's code", async () => {
     openDatabase(database, 5).close();
@@ -172,26 +198,38 @@ describe("replicate -exec", () => {
     openDatabase(database, 5).close();
     const result = await runLitewake(["replicate", "-exec", "no-such-program-here -x", database, url], options());
     expect(result.code).toBe(2);
-    expect(result.stderr).toContain('litewake: the command of -exec cannot be started: spawn no-such-program-here ENOENT: check "no-such-program-here"');
+    expect(result.stderr).toContain(
+      'litewake: the command of -exec cannot be started: spawn no-such-program-here ENOENT: check "no-such-program-here"',
+    );
     expect(await restoredRows()).toBe(5);
   });
 });
 
 describe("a listing", () => {
-  it.each(["generations", "snapshots", "wal"])("of the %s says what Litestream 0.3.13 says of the same replica", async (command) => {
-    using db = openDatabase(database, 20);
-    for (let i = 0; i < 3; i++) {
-      expect(await runLitewake(["replicate", "-once", database, url], options())).toMatchObject({ code: 0 });
-      db.exec("insert into notes(text) values ('one more')");
-    }
-    const cells = (text: string) => text.trimEnd().split("\n").map((line) => line.trim().split(/ {2,}/));
-    const [ours, theirs] = [await runLitewake([command, url], options()), await runLitestream("0.3.13", [command, url], options())];
-    expect(ours.code).toBe(0);
-    const said = cells(ours.stdout);
-    expect(said.length).toBeGreaterThan(1);
-    // The lag is measured at two moments; everything else is equal, to the cell.
-    const lag = said[0]?.indexOf("lag") ?? -1;
-    const withoutLag = (rows: string[][]) => rows.map((row) => row.filter((_, column) => column !== lag));
-    expect(withoutLag(said)).toEqual(withoutLag(cells(theirs.stdout)));
-  });
+  it.each(["generations", "snapshots", "wal"])(
+    "of the %s says what Litestream 0.3.13 says of the same replica",
+    async (command) => {
+      using db = openDatabase(database, 20);
+      for (let i = 0; i < 3; i++) {
+        expect(await runLitewake(["replicate", "-once", database, url], options())).toMatchObject({ code: 0 });
+        db.exec("insert into notes(text) values ('one more')");
+      }
+      const cells = (text: string) =>
+        text
+          .trimEnd()
+          .split("\n")
+          .map((line) => line.trim().split(/ {2,}/));
+      const [ours, theirs] = [
+        await runLitewake([command, url], options()),
+        await runLitestream("0.3.13", [command, url], options()),
+      ];
+      expect(ours.code).toBe(0);
+      const said = cells(ours.stdout);
+      expect(said.length).toBeGreaterThan(1);
+      // The lag is measured at two moments; everything else is equal, to the cell.
+      const lag = said[0]?.indexOf("lag") ?? -1;
+      const withoutLag = (rows: string[][]) => rows.map((row) => row.filter((_, column) => column !== lag));
+      expect(withoutLag(said)).toEqual(withoutLag(cells(theirs.stdout)));
+    },
+  );
 });

@@ -21,7 +21,7 @@ describe("a command line", () => {
     [String.raw`"a\nb"`, [String.raw`a\nb`]],
     [String.raw`"\$x"`, ["$x"]],
     [String.raw`\'`, ["'"]],
-    ["\"it's\"", ["it's"]],
+    ['"it\'s"', ["it's"]],
     ["$HOME `id` *.db | x > y && z; w", ["$HOME", "`id`", "*.db", "|", "x", ">", "y", "&&", "z;", "w"]],
   ])("%j is %j", (line, words) => {
     expect(shellWords(line)).toEqual(words);

@@ -12,7 +12,9 @@ describe("a table", () => {
         ["a-long-name", "x", "1234"],
       ],
     );
-    expect(text).toBe("replica      generation        size\ns3           0123456789abcdef  7\na-long-name  x                 1234\n");
+    expect(text).toBe(
+      "replica      generation        size\ns3           0123456789abcdef  7\na-long-name  x                 1234\n",
+    );
   });
 
   it("without rows is its header", () => {
@@ -35,7 +37,12 @@ describe("a table", () => {
   });
 
   it("of many rows is no trouble", () => {
-    expect(table(["n"], Array.from({ length: 300_000 }, (_, i) => [String(i)])).length).toBeGreaterThan(300_000);
+    expect(
+      table(
+        ["n"],
+        Array.from({ length: 300_000 }, (_, i) => [String(i)]),
+      ).length,
+    ).toBeGreaterThan(300_000);
   });
 });
 

@@ -31,10 +31,14 @@ describe("a likely word", () => {
 
   it("is the word itself where that is among them", () => {
     fc.assert(
-      fc.property(fc.uniqueArray(fc.string({ minLength: 1, maxLength: 12 }), { minLength: 1 }), fc.nat(), (words, at) => {
-        const word = words[at % words.length] ?? "";
-        return likely(word, words) === word;
-      }),
+      fc.property(
+        fc.uniqueArray(fc.string({ minLength: 1, maxLength: 12 }), { minLength: 1 }),
+        fc.nat(),
+        (words, at) => {
+          const word = words[at % words.length] ?? "";
+          return likely(word, words) === word;
+        },
+      ),
     );
   });
 });

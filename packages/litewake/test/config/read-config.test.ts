@@ -4,7 +4,14 @@ import type { Config, DatabaseConfig, ReplicaConfig } from "../../src/config/con
 import { readConfig, type ReadOptions } from "../../src/config/read-config.ts";
 
 function read(text: string, options: Partial<ReadOptions> = {}): Config {
-  return readConfig({ file: "litewake.yml", text, env: { HOME: "/home/me" }, expandEnv: true, cwd: "/work", ...options });
+  return readConfig({
+    file: "litewake.yml",
+    text,
+    env: { HOME: "/home/me" },
+    expandEnv: true,
+    cwd: "/work",
+    ...options,
+  });
 }
 
 function failure(text: string, options: Partial<ReadOptions> = {}): string {
@@ -46,7 +53,10 @@ describe("a litestream.yml", () => {
         sync-interval: 1s
 `;
     const config = read(`dbs:\n${shard(0)}\n${shard(1)}\n  # ... one entry per shard (match your shard_count)\n`);
-    expect(config.databases.map((database) => database.path)).toEqual(["/work/data/shard_0.db", "/work/data/shard_1.db"]);
+    expect(config.databases.map((database) => database.path)).toEqual([
+      "/work/data/shard_0.db",
+      "/work/data/shard_1.db",
+    ]);
     expect(config.databases.map((database) => only(database.replicas))).toMatchObject(
       [0, 1].map((i) => ({
         name: "s3",
@@ -140,16 +150,20 @@ dbs:
       ["file", "file"],
     ]);
     expect(database.replicas[0]).toMatchObject({
-      settings: { "force-path-style": true, "skip-verify": false, endpoint: "http://localhost:9000", "access-key-id": "ID", "secret-access-key": "SECRET" },
+      settings: {
+        "force-path-style": true,
+        "skip-verify": false,
+        endpoint: "http://localhost:9000",
+        "access-key-id": "ID",
+        "secret-access-key": "SECRET",
+      },
       retentionMs: 72 * 3_600_000,
       retentionCheckIntervalMs: 1_800_000,
       syncIntervalMs: 10_000,
       snapshotIntervalMs: 6 * 3_600_000,
     });
     // What is understood and not acted upon is said, each with its place.
-    expect(config.warnings).toEqual([
-      expect.stringMatching(/^litewake\.yml:30:9: validation-interval /),
-    ]);
+    expect(config.warnings).toEqual([expect.stringMatching(/^litewake\.yml:30:9: validation-interval /)]);
   });
 
   it("that is empty, or has comments only, names no database", () => {
@@ -161,7 +175,10 @@ dbs:
 
 describe("Litewake's own keys", () => {
   it("are max-wal, barrier and backends", () => {
-    expect(databaseOf(withDatabase("max-wal: 256MiB", "barrier: none"))).toMatchObject({ maxWalBytes: 2 ** 28, sealed: false });
+    expect(databaseOf(withDatabase("max-wal: 256MiB", "barrier: none"))).toMatchObject({
+      maxWalBytes: 2 ** 28,
+      sealed: false,
+    });
     expect(databaseOf(withDatabase("barrier: sealed")).sealed).toBe(true);
     expect(read("backends:\n  ipfs: litewake-ipfs\n").backends).toEqual({ ipfs: "litewake-ipfs" });
   });
@@ -218,9 +235,14 @@ describe("the keys at the top", () => {
   const keys = "access-key-id: ID\nsecret-access-key: SECRET\n";
 
   it("go to S3 replicas that lack them", () => {
-    const own = replicaSettings(`${keys}${withReplica("type: s3", "bucket: b", "access-key-id: MINE", "secret-access-key: OWN")}`);
+    const own = replicaSettings(
+      `${keys}${withReplica("type: s3", "bucket: b", "access-key-id: MINE", "secret-access-key: OWN")}`,
+    );
     expect(own).toMatchObject({ "access-key-id": "MINE", "secret-access-key": "OWN" });
-    expect(replicaSettings(`${keys}${withReplica("url: s3://b/p")}`)).toEqual({ "access-key-id": "ID", "secret-access-key": "SECRET" });
+    expect(replicaSettings(`${keys}${withReplica("url: s3://b/p")}`)).toEqual({
+      "access-key-id": "ID",
+      "secret-access-key": "SECRET",
+    });
   });
 
   it("go to nobody else", () => {
@@ -246,8 +268,12 @@ describe("variables", () => {
   });
 
   it("that are not set leave an empty value, which is named", () => {
-    expect(failure(withReplica("type: s3", "bucket: $NOBODY"))).toMatch(/^litewake\.yml:5:9: bucket is empty: .*variable/);
-    expect(failure("dbs:\n  - path: $NOBODY\n    replicas:\n      - url: file:///r\n")).toMatch(/^litewake\.yml:2:5: a database needs a path/);
+    expect(failure(withReplica("type: s3", "bucket: $NOBODY"))).toMatch(
+      /^litewake\.yml:5:9: bucket is empty: .*variable/,
+    );
+    expect(failure("dbs:\n  - path: $NOBODY\n    replicas:\n      - url: file:///r\n")).toMatch(
+      /^litewake\.yml:2:5: a database needs a path/,
+    );
     expect(failure(withReplica("url: $NOBODY"))).toMatch(/^litewake\.yml:4:9: url is empty/);
   });
 });
@@ -268,45 +294,152 @@ dbs:
       - <<: *base
         path: c
 `);
-    expect(only(config.databases[1]?.replicas ?? [])).toMatchObject({ settings: { bucket: "b", path: "c" }, syncIntervalMs: 5000 });
+    expect(only(config.databases[1]?.replicas ?? [])).toMatchObject({
+      settings: { bucket: "b", path: "c" },
+      syncIntervalMs: 5000,
+    });
   });
 });
 
 describe("a mistake", () => {
   it.each([
     ["a key at the top", "dsb: []\n", 'litewake.yml:1:1: unknown key "dsb" at the top level: did you mean "dbs"?'],
-    ["a key of a database", withDatabase("pth: x"), 'litewake.yml:3:5: unknown key "pth" of a database: did you mean "path"?'],
-    ["a key of a replica", withReplica("path: /r", "retension: 1h"), 'litewake.yml:5:9: unknown key "retension" of a replica of type file: did you mean "retention"?'],
-    ["a key of logging", "logging:\n  levle: info\n", 'litewake.yml:2:3: unknown key "levle" in logging: did you mean "level"?'],
-    ["a level", "logging:\n  level: loud\n", 'litewake.yml:2:3: level: "loud" is no level: one of debug, info, warn, error'],
+    [
+      "a key of a database",
+      withDatabase("pth: x"),
+      'litewake.yml:3:5: unknown key "pth" of a database: did you mean "path"?',
+    ],
+    [
+      "a key of a replica",
+      withReplica("path: /r", "retension: 1h"),
+      'litewake.yml:5:9: unknown key "retension" of a replica of type file: did you mean "retention"?',
+    ],
+    [
+      "a key of logging",
+      "logging:\n  levle: info\n",
+      'litewake.yml:2:3: unknown key "levle" in logging: did you mean "level"?',
+    ],
+    [
+      "a level",
+      "logging:\n  level: loud\n",
+      'litewake.yml:2:3: level: "loud" is no level: one of debug, info, warn, error',
+    ],
     ["a form of log", "logging:\n  type: xml\n", 'litewake.yml:2:3: type: "xml" is no form of log: text or json'],
-    ["a duration without a unit", withReplica("path: /r", "sync-interval: 10"), 'litewake.yml:5:9: sync-interval: "10" is not a duration: write the unit: "10s" or "10ms"'],
-    ["a duration", withReplica("path: /r", "retention: 3 days"), 'litewake.yml:5:9: retention: "3 days" is not a duration: write it as "1s", "500ms" or "1h30m"'],
-    ["a negative duration", withReplica("path: /r", "retention: -1h"), "litewake.yml:5:9: retention: -1h is too short: it cannot be negative"],
-    ["no sync-interval at all", withReplica("path: /r", "sync-interval: 0s"), "litewake.yml:5:9: sync-interval: 0s is too short: write at least 1ms"],
-    ["a size", withDatabase("max-wal: lots"), 'litewake.yml:3:5: max-wal: "lots" is not a size: write it as "1GiB" or "500MB"'],
-    ["no size at all", withDatabase("max-wal: 0"), 'litewake.yml:3:5: max-wal: "0" is not a size: write it as "1GiB" or "500MB"'],
-    ["a size that names a property", withDatabase("max-wal: 1constructor"), 'litewake.yml:3:5: max-wal: "1constructor" is not a size: write it as "1GiB" or "500MB"'],
+    [
+      "a duration without a unit",
+      withReplica("path: /r", "sync-interval: 10"),
+      'litewake.yml:5:9: sync-interval: "10" is not a duration: write the unit: "10s" or "10ms"',
+    ],
+    [
+      "a duration",
+      withReplica("path: /r", "retention: 3 days"),
+      'litewake.yml:5:9: retention: "3 days" is not a duration: write it as "1s", "500ms" or "1h30m"',
+    ],
+    [
+      "a negative duration",
+      withReplica("path: /r", "retention: -1h"),
+      "litewake.yml:5:9: retention: -1h is too short: it cannot be negative",
+    ],
+    [
+      "no sync-interval at all",
+      withReplica("path: /r", "sync-interval: 0s"),
+      "litewake.yml:5:9: sync-interval: 0s is too short: write at least 1ms",
+    ],
+    [
+      "a size",
+      withDatabase("max-wal: lots"),
+      'litewake.yml:3:5: max-wal: "lots" is not a size: write it as "1GiB" or "500MB"',
+    ],
+    [
+      "no size at all",
+      withDatabase("max-wal: 0"),
+      'litewake.yml:3:5: max-wal: "0" is not a size: write it as "1GiB" or "500MB"',
+    ],
+    [
+      "a size that names a property",
+      withDatabase("max-wal: 1constructor"),
+      'litewake.yml:3:5: max-wal: "1constructor" is not a size: write it as "1GiB" or "500MB"',
+    ],
     ["a barrier", withDatabase("barrier: maybe"), 'litewake.yml:3:5: barrier: "maybe" is not known: sealed or none'],
-    ["a number", withDatabase("min-checkpoint-page-count: 0"), 'litewake.yml:3:5: min-checkpoint-page-count: "0" is no whole number from 1 on'],
-    ["a boolean", withReplica("type: s3", "bucket: b", "skip-verify: maybe"), 'litewake.yml:6:9: skip-verify: "maybe" is neither true nor false'],
-    ["url and path", withReplica("url: file:///r", "path: /r"), "litewake.yml:5:9: url and path cannot stand together: put it into the URL, or leave the URL out"],
-    ["url and bucket", withReplica("url: s3://b/p", "bucket: b"), "litewake.yml:5:9: url and bucket cannot stand together: put it into the URL, or leave the URL out"],
-    ["url and host", withReplica("url: sftp://h/p", "host: h"), "litewake.yml:5:9: url and host cannot stand together: put it into the URL, or leave the URL out"],
+    [
+      "a number",
+      withDatabase("min-checkpoint-page-count: 0"),
+      'litewake.yml:3:5: min-checkpoint-page-count: "0" is no whole number from 1 on',
+    ],
+    [
+      "a boolean",
+      withReplica("type: s3", "bucket: b", "skip-verify: maybe"),
+      'litewake.yml:6:9: skip-verify: "maybe" is neither true nor false',
+    ],
+    [
+      "url and path",
+      withReplica("url: file:///r", "path: /r"),
+      "litewake.yml:5:9: url and path cannot stand together: put it into the URL, or leave the URL out",
+    ],
+    [
+      "url and bucket",
+      withReplica("url: s3://b/p", "bucket: b"),
+      "litewake.yml:5:9: url and bucket cannot stand together: put it into the URL, or leave the URL out",
+    ],
+    [
+      "url and host",
+      withReplica("url: sftp://h/p", "host: h"),
+      "litewake.yml:5:9: url and host cannot stand together: put it into the URL, or leave the URL out",
+    ],
     ["a URL as path", withReplica("path: s3://b/p"), "litewake.yml:4:9: path: this is a URL: use `url:` for it"],
-    ["a URL without scheme", withReplica("url: /backups"), "litewake.yml:4:9: url: there is no scheme in it: write it as file:///path, s3://bucket/path, …"],
-    ["a database that is a URL", "dbs:\n  - path: file:///a.db\n", "litewake.yml:2:5: path: this is a URL: name the database file; the URL belongs to a replica"],
-    ["no path", "dbs:\n  - replicas:\n      - url: file:///r\n", "litewake.yml:2:5: a database needs a path: add `path:`; a variable in it may not be set"],
-    ["no replica", "dbs:\n  - path: /a.db\n", "litewake.yml:2:5: /a.db has no replica: add `replicas:` with at least one entry"],
-    ["an empty list", "dbs:\n  - path: /a.db\n    replicas: []\n", "litewake.yml:2:5: /a.db has no replica: add `replicas:` with at least one entry"],
-    ["no place", withReplica("sync-interval: 1s"), "litewake.yml:4:9: the replica does not say where it lies: add `url:`, for instance file:///backups/app"],
-    ["encryption", withReplica("path: /r", "age:", "  identities: []"), "litewake.yml:5:9: age: client-side encryption is not supported yet: remove the key only if the replica may be unencrypted"],
-    ["a list that is none", "dbs:\n  path: /a.db\n", "litewake.yml:1:1: dbs must be a list: begin each entry with `- `"],
+    [
+      "a URL without scheme",
+      withReplica("url: /backups"),
+      "litewake.yml:4:9: url: there is no scheme in it: write it as file:///path, s3://bucket/path, …",
+    ],
+    [
+      "a database that is a URL",
+      "dbs:\n  - path: file:///a.db\n",
+      "litewake.yml:2:5: path: this is a URL: name the database file; the URL belongs to a replica",
+    ],
+    [
+      "no path",
+      "dbs:\n  - replicas:\n      - url: file:///r\n",
+      "litewake.yml:2:5: a database needs a path: add `path:`; a variable in it may not be set",
+    ],
+    [
+      "no replica",
+      "dbs:\n  - path: /a.db\n",
+      "litewake.yml:2:5: /a.db has no replica: add `replicas:` with at least one entry",
+    ],
+    [
+      "an empty list",
+      "dbs:\n  - path: /a.db\n    replicas: []\n",
+      "litewake.yml:2:5: /a.db has no replica: add `replicas:` with at least one entry",
+    ],
+    [
+      "no place",
+      withReplica("sync-interval: 1s"),
+      "litewake.yml:4:9: the replica does not say where it lies: add `url:`, for instance file:///backups/app",
+    ],
+    [
+      "encryption",
+      withReplica("path: /r", "age:", "  identities: []"),
+      "litewake.yml:5:9: age: client-side encryption is not supported yet: remove the key only if the replica may be unencrypted",
+    ],
+    [
+      "a list that is none",
+      "dbs:\n  path: /a.db\n",
+      "litewake.yml:1:1: dbs must be a list: begin each entry with `- `",
+    ],
     ["an entry that is none", "dbs:\n  - /a.db\n", "litewake.yml:2:5: each entry of dbs must be a mapping of keys"],
     ["a mapping that is none", "logging: debug\n", "litewake.yml:1:1: logging must be a mapping of keys"],
     ["a value that is none", "exec: [a, b]\n", "litewake.yml:1:1: exec must be a single value"],
-    ["a file that is a list", "- path: /a.db\n", "litewake.yml:1:1: the file must be a mapping of keys: begin with `dbs:`"],
-    ["a key that is there twice", "exec: a\nexec: b\n", "litewake.yml:2:1: not YAML: the key is there twice: check the indentation and the quotes there"],
+    [
+      "a file that is a list",
+      "- path: /a.db\n",
+      "litewake.yml:1:1: the file must be a mapping of keys: begin with `dbs:`",
+    ],
+    [
+      "a key that is there twice",
+      "exec: a\nexec: b\n",
+      "litewake.yml:2:1: not YAML: the key is there twice: check the indentation and the quotes there",
+    ],
   ])("%s is one line with its place and the next step", (_, text, line) => {
     expect(failure(text)).toBe(line);
   });

@@ -22,9 +22,12 @@ describe("a size", () => {
     expect(parseSize(text)).toBe(bytes);
   });
 
-  it.each(["", "MiB", "1M", "1G", "1XB", "-1MB", "1..5MB", "1,5MB", "1e3", "1MB2", "constructor", "1constructor"])("%j is refused", (text) => {
-    expect(parseSize(text)).toBeUndefined();
-  });
+  it.each(["", "MiB", "1M", "1G", "1XB", "-1MB", "1..5MB", "1,5MB", "1e3", "1MB2", "constructor", "1constructor"])(
+    "%j is refused",
+    (text) => {
+      expect(parseSize(text)).toBeUndefined();
+    },
+  );
 
   it("without a unit is the number of bytes", () => {
     fc.assert(fc.property(fc.nat(), (bytes) => parseSize(String(bytes)) === bytes));

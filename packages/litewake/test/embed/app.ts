@@ -35,7 +35,12 @@ if (task.end === "stop") {
   process.stdin.on("data", async (line: Buffer) => {
     const [command, argument] = line.toString().trim().split(" ");
     try {
-      const answer = command === "sync" ? await replication.sync() : command === "point" ? await replication.point(argument) : await replication.stop();
+      const answer =
+        command === "sync"
+          ? await replication.sync()
+          : command === "point"
+            ? await replication.point(argument)
+            : await replication.stop();
       say("answer", { answer });
     } catch (error) {
       say("refused", { message: String(error) });

@@ -14,7 +14,13 @@ let settings: ReplicationSettings;
 beforeEach(() => {
   folder = tempDir("embed");
   fs.mkdirSync(folder.join("data"));
-  settings = { databases: "app.db", data_dir: folder.join("data"), replica_url: `file://${folder.join("replica")}`, sync_interval: "100ms", points: "0s" };
+  settings = {
+    databases: "app.db",
+    data_dir: folder.join("data"),
+    replica_url: `file://${folder.join("replica")}`,
+    sync_interval: "100ms",
+    points: "0s",
+  };
 });
 
 afterEach(() => folder.remove());
@@ -105,7 +111,9 @@ describe("an application that embeds replication", () => {
     const { engine = 0 } = await said(running, "started");
     await said(running, "written");
     process.kill(engine, "SIGKILL");
-    expect(await running.waitFor(/"event":"error"/)).toContain("the replication engine ended (by SIGKILL); it is started again");
+    expect(await running.waitFor(/"event":"error"/)).toContain(
+      "the replication engine ended (by SIGKILL); it is started again",
+    );
     const from = running.lines.length;
     await vi.waitFor(
       async () => {
@@ -187,7 +195,15 @@ describe.skipIf(process.getuid?.() !== 0)("in a container", () => {
   });
 
   it("litewake init as the first process outlives the application until all is shipped", async () => {
-    await using running = new ManagedProcess("unshare", ["-pf", "--mount-proc", process.execPath, litewake, "init", "--", ...command(60)]);
+    await using running = new ManagedProcess("unshare", [
+      "-pf",
+      "--mount-proc",
+      process.execPath,
+      litewake,
+      "init",
+      "--",
+      ...command(60),
+    ]);
     await said(running, "written");
     // The namespace's own numbers are not ours: the application is the child of init.
     const init = fs.readFileSync(`/proc/${running.pid}/task/${running.pid}/children`, "utf8").trim();

@@ -49,7 +49,9 @@ describe("replicate with a replication: block", () => {
     await filled();
     container.wipe();
     const generations = `${container.replica}/shard_1/generations`;
-    const snapshot = fs.readdirSync(generations, { recursive: true, encoding: "utf8" }).find((name) => name.endsWith(".snapshot.lz4"));
+    const snapshot = fs
+      .readdirSync(generations, { recursive: true, encoding: "utf8" })
+      .find((name) => name.endsWith(".snapshot.lz4"));
     fs.writeFileSync(`${generations}/${snapshot}`, "x");
     const damaged = await container.run("replicate", "-exec", "echo the application runs");
     expect(damaged.code).toBe(5);
@@ -82,7 +84,9 @@ describe("replicate with a replication: block", () => {
     for (const command of ["replicate", "restore"]) {
       const { code, stderr } = await container.run(command);
       expect(code).toBe(7);
-      expect(stderr).toMatch(/^litewake: shard_count is 8, but the replica .* holds 4 shards: .*set shard_count back to 4, or start a new replica/);
+      expect(stderr).toMatch(
+        /^litewake: shard_count is 8, but the replica .* holds 4 shards: .*set shard_count back to 4, or start a new replica/,
+      );
     }
   });
 
@@ -102,7 +106,8 @@ describe("replicate with a replication: block", () => {
     make("tenants/b.db");
     await running.waitFor(/msg="a database has appeared" database=tenants\/b/);
     await running.waitFor(/msg="snapshot written".*tenants\/b/);
-    for (const name of fs.readdirSync(container.file("tenants"))) if (name.includes("a.db")) fs.rmSync(container.file(`tenants/${name}`), { recursive: true });
+    for (const name of fs.readdirSync(container.file("tenants")))
+      if (name.includes("a.db")) fs.rmSync(container.file(`tenants/${name}`), { recursive: true });
     await running.waitFor(/msg="a database is gone; its replica stays"/);
     expect((await running.stop()).code).toBe(0);
     container.wipe();
@@ -129,7 +134,12 @@ describe("two engines on one replica", () => {
     using other = twin();
     const refused = await other.run("replicate", "-exec", "echo the application runs");
     expect(refused.code).toBe(7);
-    expect(refused.stderr).toMatch(new RegExp(`^litewake: file:.* is written to by process ${first.pid} on .*, which is alive: stop that one first, or take over from it with -take-over$`, "m"));
+    expect(refused.stderr).toMatch(
+      new RegExp(
+        `^litewake: file:.* is written to by process ${first.pid} on .*, which is alive: stop that one first, or take over from it with -take-over$`,
+        "m",
+      ),
+    );
     expect(refused.stdout).not.toContain("the application runs");
     const taken = await other.run("replicate", "-take-over", "-exec", "sleep 2");
     expect(taken.code).toBe(0);
@@ -156,11 +166,17 @@ describe("two engines on one replica", () => {
 describe("restore with a replication: block", () => {
   it("brings back all databases, or says that there is nothing to do, or nothing there", async () => {
     const nothing = await container.run("restore");
-    expect({ code: nothing.code, line: nothing.stderr }).toMatchObject({ code: 3, line: expect.stringMatching(/holds no backup of any database/) });
+    expect({ code: nothing.code, line: nothing.stderr }).toMatchObject({
+      code: 3,
+      line: expect.stringMatching(/holds no backup of any database/),
+    });
     expect((await container.run("restore", "-if-replica-exists")).code).toBe(0);
     await filled();
     const there = await container.run("restore");
-    expect({ code: there.code, line: there.stderr }).toEqual({ code: 0, line: "litewake: every database is there already; nothing restored\n" });
+    expect({ code: there.code, line: there.stderr }).toEqual({
+      code: 0,
+      line: "litewake: every database is there already; nothing restored\n",
+    });
     container.wipe();
     expect((await container.run("restore")).code).toBe(0);
     expect(judgeShards(container.data, SHARDS)).toEqual(whole);
@@ -177,18 +193,32 @@ describe("restore with a replication: block", () => {
     container.wipe();
     const { code, stdout } = await container.run("restore", "-timestamp", time, "-json");
     const answer = JSON.parse(stdout) as { version: number; restored: unknown[]; point: { name: null } };
-    expect({ code, version: answer.version, count: answer.restored.length, name: answer.point.name }).toEqual({ code: 0, version: 1, count: 5, name: null });
+    expect({ code, version: answer.version, count: answer.restored.length, name: answer.point.name }).toEqual({
+      code: 0,
+      version: 1,
+      count: 5,
+      name: null,
+    });
     expect(judgeShards(container.data, SHARDS)).toEqual(whole);
     const again = await container.run("restore", "-timestamp", time);
-    expect({ code: again.code, line: again.stderr }).toMatchObject({ code: 7, line: expect.stringMatching(/exists already: all databases go back to a point together/) });
+    expect({ code: again.code, line: again.stderr }).toMatchObject({
+      code: 7,
+      line: expect.stringMatching(/exists already: all databases go back to a point together/),
+    });
   });
 
   it.each([
     [["-o", "x.db"], "-o is of one database: name the database too"],
     [["-index", "0"], "-index is of one database: name the database too"],
     [["-dry-run"], "-dry-run is of one database: name the database too"],
-    [["-point", "a", "-timestamp", "2026-01-01T00:00:00Z"], "-point and -timestamp cannot stand together: keep one of them"],
-    [["-point", "a", "data/shard_0.db"], "-point is of all databases of a fleet: give -config with a replication: block, and no database"],
+    [
+      ["-point", "a", "-timestamp", "2026-01-01T00:00:00Z"],
+      "-point and -timestamp cannot stand together: keep one of them",
+    ],
+    [
+      ["-point", "a", "data/shard_0.db"],
+      "-point is of all databases of a fleet: give -config with a replication: block, and no database",
+    ],
   ])("does not take %j", async (args, line) => {
     const { code, stderr } = await container.run("restore", ...args);
     expect({ code, stderr }).toEqual({ code: 2, stderr: `litewake: ${line}\n` });
@@ -207,7 +237,10 @@ describe("restore with a replication: block", () => {
 describe("replication that is switched off, or is the application's affair,", () => {
   it.each([
     ["enabled: false", "replication is switched off in the configuration (enabled: false); nothing is replicated"],
-    ["mode: embedded", "the configuration says mode: embedded, so the application replicates by itself; nothing is replicated here"],
+    [
+      "mode: embedded",
+      "the configuration says mode: embedded, so the application replicates by itself; nothing is replicated here",
+    ],
   ])("%s: says so, ends with 0, and runs a child all the same", async (line, said) => {
     const file = container.folder.join("litejoin.yaml");
     const text = fs.readFileSync(file, "utf8");

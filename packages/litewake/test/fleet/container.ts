@@ -1,7 +1,15 @@
 // A container with a fleet in it: a configuration, a disk that can be wiped, a replica that stays.
 import fs from "node:fs";
 import path from "node:path";
-import { litewakeBinary, ManagedProcess, runLitewake, type RunResult, spawnLitewake, type TempDir, tempDir } from "@litewake-tooling/testkit";
+import {
+  litewakeBinary,
+  ManagedProcess,
+  runLitewake,
+  type RunResult,
+  spawnLitewake,
+  type TempDir,
+  tempDir,
+} from "@litewake-tooling/testkit";
 
 const NO_CONFIG = { LITEWAKE_CONFIG: undefined, LITESTREAM_CONFIG: undefined };
 
@@ -12,13 +20,21 @@ export class Container implements Disposable {
 
   /** `lines` come into the `replication:` block. */
   configure(lines: readonly string[] = [], shards = 4): this {
-    const block = ["enabled: true", `replica_url: file://${this.replica}`, ...lines].map((line) => `  ${line}`).join("\n");
-    fs.writeFileSync(this.folder.join("litejoin.yaml"), `server: { port: 8080 }\nshard_count: ${shards}\nreplication:\n${block}\n`);
+    const block = ["enabled: true", `replica_url: file://${this.replica}`, ...lines]
+      .map((line) => `  ${line}`)
+      .join("\n");
+    fs.writeFileSync(
+      this.folder.join("litejoin.yaml"),
+      `server: { port: 8080 }\nshard_count: ${shards}\nreplication:\n${block}\n`,
+    );
     return this;
   }
 
   run(...args: string[]): Promise<RunResult> {
-    return runLitewake([args[0] ?? "", "-config", "litejoin.yaml", ...args.slice(1)], { cwd: this.folder.path, env: NO_CONFIG });
+    return runLitewake([args[0] ?? "", "-config", "litejoin.yaml", ...args.slice(1)], {
+      cwd: this.folder.path,
+      env: NO_CONFIG,
+    });
   }
 
   start(...args: string[]): ManagedProcess {
@@ -27,7 +43,16 @@ export class Container implements Disposable {
 
   /** As `start`, as the first process of a PID namespace of its own, in which nothing outlives it. Needs root. */
   boot(...args: string[]): ManagedProcess {
-    const words = ["-pf", "--mount-proc", process.execPath, litewakeBinary, "replicate", "-config", "litejoin.yaml", ...args];
+    const words = [
+      "-pf",
+      "--mount-proc",
+      process.execPath,
+      litewakeBinary,
+      "replicate",
+      "-config",
+      "litejoin.yaml",
+      ...args,
+    ];
     return new ManagedProcess("unshare", words, { cwd: this.folder.path, env: NO_CONFIG });
   }
 

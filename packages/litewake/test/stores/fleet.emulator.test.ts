@@ -12,10 +12,20 @@ describe.each(stores)("a fleet on $name", (store) => {
   it("boots, is killed, comes back on an empty disk, and goes back to a restore point", async () => {
     using folder = tempDir("fleet-store");
     const data = folder.join("data");
-    const block = { enabled: true, replica_url: store.url(), sync_interval: "100ms", points: "0s", lease: "20s", shard_count: SHARDS };
+    const block = {
+      enabled: true,
+      replica_url: store.url(),
+      sync_interval: "100ms",
+      points: "0s",
+      lease: "20s",
+      shard_count: SHARDS,
+    };
     fs.writeFileSync(folder.join("litejoin.yaml"), JSON.stringify({ server: { port: 1 }, replication: block }));
     const options = { cwd: folder.path, env: store.env };
-    const exec = (seed: number, keys: number) => shardedWriterCommand(data, SHARDS, seed, keys).map((word) => `'${word}'`).join(" ");
+    const exec = (seed: number, keys: number) =>
+      shardedWriterCommand(data, SHARDS, seed, keys)
+        .map((word) => `'${word}'`)
+        .join(" ");
     const run = async (...args: string[]) => {
       const result = await runLitewake([args[0] ?? "", "-config", "litejoin.yaml", ...args.slice(1)], options);
       expect(result.code, result.stdout + result.stderr).toBe(0);
@@ -37,6 +47,11 @@ describe.each(stores)("a fleet on $name", (store) => {
     fs.rmSync(data, { recursive: true });
     await run("restore", "-point", "mid-flight");
     const then = judgeShards(data, SHARDS);
-    expect({ torn: then.torn, misplaced: then.misplaced, fewer: then.events < events, first: then.events >= 60 }).toEqual({ torn: 0, misplaced: 0, fewer: true, first: true });
+    expect({
+      torn: then.torn,
+      misplaced: then.misplaced,
+      fewer: then.events < events,
+      first: then.events >= 60,
+    }).toEqual({ torn: 0, misplaced: 0, fewer: true, first: true });
   });
 });

@@ -8,9 +8,18 @@ export const databases: Command = {
   flags: { ...CONFIG_FLAGS, ...JSON_FLAG },
   async run(flags) {
     const config = await loadConfig(flags);
-    const rows = config.databases.map((database) => ({ path: database.path, replicas: database.replicas.map((replica) => replica.name) }));
+    const rows = config.databases.map((database) => ({
+      path: database.path,
+      replicas: database.replicas.map((replica) => replica.name),
+    }));
     if (flags.boolean("json")) printJson({ databases: rows });
-    else print(table(["path", "replicas"], rows.map(({ path, replicas }) => [path, replicas.join(",")])));
+    else
+      print(
+        table(
+          ["path", "replicas"],
+          rows.map(({ path, replicas }) => [path, replicas.join(",")]),
+        ),
+      );
     return 0;
   },
 };

@@ -28,7 +28,13 @@ export const generations: Command = {
     );
     if (flags.boolean("json")) printJson({ generations: rows });
     else {
-      const cells = rows.map((row) => [row.name, row.generation, formatLag(row.lagMs), shortTime(row.start), shortTime(row.end)]);
+      const cells = rows.map((row) => [
+        row.name,
+        row.generation,
+        formatLag(row.lagMs),
+        shortTime(row.start),
+        shortTime(row.end),
+      ]);
       print(table(["name", "generation", "lag", "start", "end"], cells));
     }
     return 0;

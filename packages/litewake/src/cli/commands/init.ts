@@ -12,7 +12,8 @@ export const init: Command = {
     "Starts the command, passes signals on to it, and ends with its exit code, once everything that it has left behind has\n" +
     "ended too: the engine of embedded mode ships the last commits after the application was killed.",
   async run({ positional }) {
-    if (positional.length === 0) throw new LitewakeError("usage", "init needs a command", { next: "litewake init -- node app.js" });
+    if (positional.length === 0)
+      throw new LitewakeError("usage", "init needs a command", { next: "litewake init -- node app.js" });
     return runAlone(positional, createLogger({ ...DEFAULT_LOGGING, level: "warn", stderr: true }));
   },
 };

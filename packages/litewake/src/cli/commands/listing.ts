@@ -49,5 +49,7 @@ export async function listReplicas(flags: ParsedArguments, command: string): Pro
 
 /** A backend's own line does not say where. */
 function unreachable(url: string, error: ReplicaError): LitewakeError {
-  return new LitewakeError(error.code === "InvalidConfig" ? "usage" : "unreachable", `${url}: ${error.message}`, { cause: error });
+  return new LitewakeError(error.code === "InvalidConfig" ? "usage" : "unreachable", `${url}: ${error.message}`, {
+    cause: error,
+  });
 }

@@ -5,9 +5,14 @@ import { type Command, note } from "../command.ts";
 import type { ParsedArguments } from "../flags.ts";
 import { CONFIG_FLAGS, fleetOf, openConfigured } from "../targets.ts";
 
-async function withFleet(command: string, flags: ParsedArguments, work: (client: ReplicaClient, name: string) => Promise<string>): Promise<number> {
+async function withFleet(
+  command: string,
+  flags: ParsedArguments,
+  work: (client: ReplicaClient, name: string) => Promise<string>,
+): Promise<number> {
   const [name, ...more] = flags.positional;
-  if (name === undefined || more.length > 0) throw new LitewakeError("usage", `${command} needs one point`, { next: `litewake ${command} before-deploy` });
+  if (name === undefined || more.length > 0)
+    throw new LitewakeError("usage", `${command} needs one point`, { next: `litewake ${command} before-deploy` });
   const { config, fleet } = await fleetOf(flags);
   const client = await openConfigured(fleet.root, config);
   try {

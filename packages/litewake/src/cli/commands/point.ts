@@ -10,15 +10,23 @@ export const point: Command = {
   flags: { ...CONFIG_FLAGS, json: { kind: "boolean", help: "print the result as JSON" } },
   async run(flags) {
     const [name, ...more] = flags.positional;
-    if (name === undefined || more.length > 0) throw new LitewakeError("usage", "point needs one name", { next: "litewake point before-deploy" });
-    const { ok, body } = await askRunning(configFile(flags), "POST", `/point?${new URLSearchParams({ name }).toString()}`);
+    if (name === undefined || more.length > 0)
+      throw new LitewakeError("usage", "point needs one name", { next: "litewake point before-deploy" });
+    const { ok, body } = await askRunning(
+      configFile(flags),
+      "POST",
+      `/point?${new URLSearchParams({ name }).toString()}`,
+    );
     if (!ok) {
       const { error, code } = body;
       note(`litewake: ${typeof error === "string" ? error : "the process that runs has no fleet to take a point of"}`);
       return Number(code ?? 2);
     }
     if (flags.boolean("json")) printJson(body);
-    else note(`litewake: point ${name} taken over ${String(body["databases"])} databases; writers were held for ${Number(body["heldMs"]).toFixed(1)} ms`);
+    else
+      note(
+        `litewake: point ${name} taken over ${String(body["databases"])} databases; writers were held for ${Number(body["heldMs"]).toFixed(1)} ms`,
+      );
     return 0;
   },
 };
@@ -31,9 +39,23 @@ export const points: Command = {
     const client = await openConfigured(fleet.root, config);
     try {
       const pins = new Set(await pinnedNames(client));
-      const listed = (await listPoints(client)).map(({ name, publishedAt }) => ({ name, publishedAt, pinned: name !== null && pins.has(name) }));
+      const listed = (await listPoints(client)).map(({ name, publishedAt }) => ({
+        name,
+        publishedAt,
+        pinned: name !== null && pins.has(name),
+      }));
       if (flags.boolean("json")) printJson({ points: listed });
-      else print(table(["name", "published", "pinned"], listed.map(({ name, publishedAt, pinned }) => [name ?? "-", publishedAt.toISOString(), pinned ? "yes" : ""])));
+      else
+        print(
+          table(
+            ["name", "published", "pinned"],
+            listed.map(({ name, publishedAt, pinned }) => [
+              name ?? "-",
+              publishedAt.toISOString(),
+              pinned ? "yes" : "",
+            ]),
+          ),
+        );
     } finally {
       await client.close();
     }

@@ -1,7 +1,13 @@
 // `litewake replicate`: follows databases and ships what they commit, until it is told to stop.
 import fs from "node:fs";
 import { type DatabaseReplication, LitewakeError, type Logger, Replication } from "@litewake/core";
-import { countInto, metered, newOperationMetrics, type OperationMetrics, type ReplicaClient } from "@litewake/core/backend";
+import {
+  countInto,
+  metered,
+  newOperationMetrics,
+  type OperationMetrics,
+  type ReplicaClient,
+} from "@litewake/core/backend";
 import type { Config, DatabaseConfig, FleetConfig, ReplicaConfig } from "../../config/config.ts";
 import { DEFAULT_LOGGING, DEFAULT_WATCH } from "../../config/config.ts";
 import { absolute } from "../../config/absolute.ts";
@@ -23,19 +29,28 @@ async function configOf(flags: ParsedArguments): Promise<Config> {
   const [database, ...urls] = flags.positional;
   if (database === undefined) return loadConfig(flags);
   if (flags.string("config") !== undefined) {
-    throw new LitewakeError("usage", "a database and -config cannot stand together", { next: "give a database with its URLs, or the file" });
+    throw new LitewakeError("usage", "a database and -config cannot stand together", {
+      next: "give a database with its URLs, or the file",
+    });
   }
   if (isUrl(database)) {
-    throw new LitewakeError("usage", "a URL stands where the database was expected", { next: "litewake replicate DB_PATH REPLICA_URL" });
+    throw new LitewakeError("usage", "a URL stands where the database was expected", {
+      next: "litewake replicate DB_PATH REPLICA_URL",
+    });
   }
-  if (urls.length === 0) throw new LitewakeError("usage", "a database needs at least one replica URL", { next: "litewake replicate DB_PATH REPLICA_URL" });
+  if (urls.length === 0)
+    throw new LitewakeError("usage", "a database needs at least one replica URL", {
+      next: "litewake replicate DB_PATH REPLICA_URL",
+    });
   const replicas = urls.map((url) => {
-    if (!isUrl(url)) throw new LitewakeError("usage", `${url} is no URL`, { next: "write it as file:///path, s3://bucket/path, …" });
+    if (!isUrl(url))
+      throw new LitewakeError("usage", `${url} is no URL`, { next: "write it as file:///path, s3://bucket/path, …" });
     return replicaOfUrl(url);
   });
   const names = replicas.map((replica) => replica.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new LitewakeError("usage", `two replicas of type ${twice}`, { next: "name each in a configuration file" });
+  if (twice !== undefined)
+    throw new LitewakeError("usage", `two replicas of type ${twice}`, { next: "name each in a configuration file" });
   const path = absolute(database, { cwd: process.cwd(), env: process.env });
   return {
     folder: undefined,
@@ -50,7 +65,11 @@ async function configOf(flags: ParsedArguments): Promise<Config> {
   };
 }
 
-async function replicationOf(database: DatabaseConfig, config: Config, starting: Starting): Promise<DatabaseReplication> {
+async function replicationOf(
+  database: DatabaseConfig,
+  config: Config,
+  starting: Starting,
+): Promise<DatabaseReplication> {
   const replicas = await Promise.all(
     database.replicas.map(async (replica) => {
       const client = await openCounted(replica, config, starting);
@@ -69,7 +88,8 @@ async function replicationOf(database: DatabaseConfig, config: Config, starting:
 
 async function run(flags: ParsedArguments): Promise<number> {
   const once = flags.boolean("once");
-  if (once && flags.string("exec") !== undefined) throw new LitewakeError("usage", "-once and -exec cannot stand together", { next: "keep one of them" });
+  if (once && flags.string("exec") !== undefined)
+    throw new LitewakeError("usage", "-once and -exec cannot stand together", { next: "keep one of them" });
   const config = await configOf(flags);
   const logger = createLogger(config.logging);
   for (const warning of config.warnings) logger("warn", warning);
@@ -84,7 +104,10 @@ async function run(flags: ParsedArguments): Promise<number> {
   const operations = new Map<string, OperationMetrics>();
   using signals = new StopSignals(logger);
   try {
-    const starting = config.fleet === undefined ? startDatabases(config, flags, { logger, clients, operations }) : startFleet(config.fleet, config, flags, { logger, clients, operations, signals });
+    const starting =
+      config.fleet === undefined
+        ? startDatabases(config, flags, { logger, clients, operations })
+        : startFleet(config.fleet, config, flags, { logger, clients, operations, signals });
     const running = await Promise.race([starting, signals.hurried]);
     if (once) return await finish(running, signals, 0);
     await using _servers = await watch(running, config, flags, { logger, operations }).catch(async (error: unknown) => {
@@ -104,7 +127,8 @@ async function run(flags: ParsedArguments): Promise<number> {
 /** Why there is nothing to do here, though nothing is wrong. */
 function whyNot({ disabled, fleet }: Config): string | undefined {
   if (disabled) return "replication is switched off in the configuration (enabled: false); nothing is replicated";
-  if (fleet?.mode === "embedded") return "the configuration says mode: embedded, so the application replicates by itself; nothing is replicated here";
+  if (fleet?.mode === "embedded")
+    return "the configuration says mode: embedded, so the application replicates by itself; nothing is replicated here";
   return undefined;
 }
 
@@ -117,7 +141,11 @@ interface Starting {
 }
 
 /** Opens a client whose calls are counted. */
-async function openCounted(replica: ReplicaConfig, config: Config, { clients, operations }: Starting): Promise<ReplicaClient> {
+async function openCounted(
+  replica: ReplicaConfig,
+  config: Config,
+  { clients, operations }: Starting,
+): Promise<ReplicaClient> {
   const totals = operations.get(replica.type) ?? newOperationMetrics();
   operations.set(replica.type, totals);
   const client = metered(await openConfigured(replica, config), countInto(totals));
@@ -126,7 +154,12 @@ async function openCounted(replica: ReplicaConfig, config: Config, { clients, op
 }
 
 /** Lets itself be watched: at `addr` where one is configured, and by `litewake status` and `point`. */
-async function watch(running: Running, config: Config, flags: ParsedArguments, { logger, operations }: Pick<Starting, "logger" | "operations">): Promise<AsyncDisposable> {
+async function watch(
+  running: Running,
+  config: Config,
+  flags: ParsedArguments,
+  { logger, operations }: Pick<Starting, "logger" | "operations">,
+): Promise<AsyncDisposable> {
   const { addr, staleMs } = config.watch;
   const watched = {
     get status() {
@@ -154,36 +187,59 @@ async function watch(running: Running, config: Config, flags: ParsedArguments, {
 }
 
 async function startDatabases(config: Config, flags: ParsedArguments, starting: Starting): Promise<Running> {
-  if (config.databases.length === 0) throw new LitewakeError("usage", "there is no database to replicate", { next: "add one under `dbs:`" });
+  if (config.databases.length === 0)
+    throw new LitewakeError("usage", "there is no database to replicate", { next: "add one under `dbs:`" });
   refuseMissingOnce(config, flags);
   const databases = await Promise.all(config.databases.map((database) => replicationOf(database, config, starting)));
   return Replication.start({ databases, logger: starting.logger, newHistory: flags.boolean("new-history") });
 }
 
-async function startFleet(fleet: FleetConfig, config: Config, flags: ParsedArguments, starting: Starting & { signals: StopSignals }): Promise<Running> {
+async function startFleet(
+  fleet: FleetConfig,
+  config: Config,
+  flags: ParsedArguments,
+  starting: Starting & { signals: StopSignals },
+): Promise<Running> {
   const { logger, signals } = starting;
   if (!fleet.restoreOnBoot) refuseMissingOnce(config, flags);
   const client = await openCounted(fleet.root, config, starting);
   const patientClient = patient(client, DEFAULT_PATIENCE_MS, (line) => logger("warn", line));
   const stop = new AbortController();
   void signals.first.then(() => stop.abort());
-  return RunningFleet.start({ fleet, client, patientClient, logger, newHistory: flags.boolean("new-history"), takeOver: flags.boolean("take-over"), signal: stop.signal, progress: true });
+  return RunningFleet.start({
+    fleet,
+    client,
+    patientClient,
+    logger,
+    newHistory: flags.boolean("new-history"),
+    takeOver: flags.boolean("take-over"),
+    signal: stop.signal,
+    progress: true,
+  });
 }
 
 /** Following waits for a database that is not there yet; a single run has nothing to wait for. */
 function refuseMissingOnce(config: Config, flags: ParsedArguments): void {
   const missing = flags.boolean("once") ? config.databases.find(({ path }) => !fs.existsSync(path)) : undefined;
-  if (missing !== undefined) throw new LitewakeError("database", `${missing.path} does not exist`, { next: "check the path" });
+  if (missing !== undefined)
+    throw new LitewakeError("database", `${missing.path} does not exist`, { next: "check the path" });
 }
 
 export const replicate: Command = {
   usage: ["replicate [flags]", "replicate [flags] DB_PATH REPLICA_URL..."],
   flags: {
     ...CONFIG_FLAGS,
-    exec: { kind: "string", value: "COMMAND", help: "run this beside replication; end with its exit code after a last sync" },
+    exec: {
+      kind: "string",
+      value: "COMMAND",
+      help: "run this beside replication; end with its exit code after a last sync",
+    },
     once: { kind: "boolean", help: "ship what is there and end" },
     "take-over": { kind: "boolean", help: "take the replica's lease from the process that holds it, without waiting" },
-    "new-history": { kind: "boolean", help: "begin a new generation even if the database is empty or older than the replica" },
+    "new-history": {
+      kind: "boolean",
+      help: "begin a new generation even if the database is empty or older than the replica",
+    },
   },
   notes:
     "SIGINT or SIGTERM ships what is left (for up to 30 s) and ends; a second one ends at once.\n" +

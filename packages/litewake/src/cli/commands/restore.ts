@@ -19,7 +19,15 @@ import { createLogger } from "../log.ts";
 import { patient, PATIENCE_FLAG, patienceOf } from "../patience.ts";
 import { ProgressLine } from "../progress.ts";
 import { describePlan, summaryLine } from "../restore-report.ts";
-import { CONFIG_FLAGS, loadConfig, oneArgument, openConfigured, openTarget, type Target, targetOf } from "../targets.ts";
+import {
+  CONFIG_FLAGS,
+  loadConfig,
+  oneArgument,
+  openConfigured,
+  openTarget,
+  type Target,
+  targetOf,
+} from "../targets.ts";
 
 const CHECKS = ["none", "quick", "full"] as const;
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -29,7 +37,9 @@ function target(flags: ParsedArguments): RestoreTarget {
   const index = flags.string("index");
   const timestamp = flags.string("timestamp");
   if (generation !== undefined && !isGeneration(generation)) {
-    throw new LitewakeError("usage", `-generation: ${JSON.stringify(generation)} is no generation`, { next: "16 hexadecimal digits, as `litewake generations` lists them" });
+    throw new LitewakeError("usage", `-generation: ${JSON.stringify(generation)} is no generation`, {
+      next: "16 hexadecimal digits, as `litewake generations` lists them",
+    });
   }
   return {
     ...(generation === undefined ? {} : { generation }),
@@ -41,7 +51,9 @@ function target(flags: ParsedArguments): RestoreTarget {
 function parseIndex(text: string): number {
   const index = /^(0x)?[0-9a-f]{1,8}$/i.test(text) ? Number.parseInt(text.replace(/^0x/i, ""), 16) : Number.NaN;
   if (Number.isNaN(index) || index > 0x7fffffff) {
-    throw new LitewakeError("usage", `-index: ${JSON.stringify(text)} is no index`, { next: "up to 8 hexadecimal digits" });
+    throw new LitewakeError("usage", `-index: ${JSON.stringify(text)} is no index`, {
+      next: "up to 8 hexadecimal digits",
+    });
   }
   return index;
 }
@@ -50,9 +62,12 @@ function parseTimestamp(text: string): Date {
   const parts = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(text);
   const date = new Date(text);
   // JavaScript takes February 30th for March 2nd.
-  const inMonth = parts !== null && Number(parts[3]) <= new Date(Date.UTC(Number(parts[1]), Number(parts[2]), 0)).getUTCDate();
+  const inMonth =
+    parts !== null && Number(parts[3]) <= new Date(Date.UTC(Number(parts[1]), Number(parts[2]), 0)).getUTCDate();
   if (!inMonth || Number.isNaN(date.getTime())) {
-    throw new LitewakeError("usage", `-timestamp: ${JSON.stringify(text)} is no time`, { next: 'write it as "2026-11-24T03:04:05Z"' });
+    throw new LitewakeError("usage", `-timestamp: ${JSON.stringify(text)} is no time`, {
+      next: 'write it as "2026-11-24T03:04:05Z"',
+    });
   }
   return date;
 }
@@ -61,7 +76,9 @@ function integrityCheck(flags: ParsedArguments): (typeof CHECKS)[number] | undef
   const given = flags.string("integrity-check");
   const known = CHECKS.find((name) => name === given);
   if (given !== undefined && known === undefined) {
-    throw new LitewakeError("usage", `-integrity-check: ${JSON.stringify(given)} is not known`, { next: CHECKS.join(", ") });
+    throw new LitewakeError("usage", `-integrity-check: ${JSON.stringify(given)} is not known`, {
+      next: CHECKS.join(", "),
+    });
   }
   return known;
 }
@@ -86,7 +103,9 @@ async function run(flags: ParsedArguments): Promise<number> {
     if (config.fleet !== undefined) return restoreAll(flags, config, config.fleet);
   }
   if (flags.string("point") !== undefined) {
-    throw new LitewakeError("usage", "-point is of all databases of a fleet", { next: "give -config with a replication: block, and no database" });
+    throw new LitewakeError("usage", "-point is of all databases of a fleet", {
+      next: "give -config with a replication: block, and no database",
+    });
   }
   const place = await targetOf(flags, oneArgument(flags, "restore"));
   const output = outputOf(flags, place);
@@ -97,7 +116,11 @@ async function run(flags: ParsedArguments): Promise<number> {
     received = signal;
     stop.abort();
   };
-  const wanted = { target: target(flags), parallelism: parallelismOf(flags), ...(check === undefined ? {} : { integrityCheck: check }) };
+  const wanted = {
+    target: target(flags),
+    parallelism: parallelismOf(flags),
+    ...(check === undefined ? {} : { integrityCheck: check }),
+  };
   // Looked at before anything is opened: an application calls this at each start.
   if (flags.boolean("if-db-not-exists") && fs.existsSync(output)) return nothingToDo(`${output} exists already`);
   const patienceMs = patienceOf(flags);
@@ -106,7 +129,10 @@ async function run(flags: ParsedArguments): Promise<number> {
     progress.clear();
     note(`litewake: ${line}`);
   };
-  const replicas = (await openTarget(place)).map(({ client, ...replica }) => ({ ...replica, client: patient(client, patienceMs, tell) }));
+  const replicas = (await openTarget(place)).map(({ client, ...replica }) => ({
+    ...replica,
+    client: patient(client, patienceMs, tell),
+  }));
   for (const signal of STOP_SIGNALS) process.once(signal, onSignal);
   const logger = createLogger({ level: "warn", type: "text", stderr: true });
   try {
@@ -144,7 +170,8 @@ async function restoreAll(flags: ParsedArguments, config: Config, fleet: FleetCo
   }
   const { timestamp } = target(flags);
   const name = flags.string("point");
-  if (name !== undefined && timestamp !== undefined) throw new LitewakeError("usage", "-point and -timestamp cannot stand together", { next: "keep one of them" });
+  if (name !== undefined && timestamp !== undefined)
+    throw new LitewakeError("usage", "-point and -timestamp cannot stand together", { next: "keep one of them" });
   const stop = new AbortController();
   using _signals = onStopSignal(() => stop.abort());
   const logger = createLogger({ ...config.logging, stderr: true });
@@ -162,11 +189,19 @@ async function restoreAll(flags: ParsedArguments, config: Config, fleet: FleetCo
     });
     if (flags.boolean("json")) {
       const databases = restored.map(({ name: database, path: output, result }) => ({ database, output, ...result }));
-      printJson({ restored: databases, skipped, fresh, point: point === undefined ? null : { name: point.name, takenAt: point.takenAt } });
+      printJson({
+        restored: databases,
+        skipped,
+        fresh,
+        point: point === undefined ? null : { name: point.name, takenAt: point.takenAt },
+      });
     }
     if (restored.length > 0) return 0;
-    if (skipped.length > 0 || flags.boolean("if-replica-exists")) return nothingToDo(skipped.length > 0 ? "every database is there already" : "there is no backup");
-    throw new LitewakeError("no-backup", `${client.url} holds no backup of any database`, { next: "check replica_url" });
+    if (skipped.length > 0 || flags.boolean("if-replica-exists"))
+      return nothingToDo(skipped.length > 0 ? "every database is there already" : "there is no backup");
+    throw new LitewakeError("no-backup", `${client.url} holds no backup of any database`, {
+      next: "check replica_url",
+    });
   } finally {
     await client.close();
   }

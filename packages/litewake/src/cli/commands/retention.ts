@@ -17,13 +17,22 @@ interface Row {
   readonly from: Date | null;
 }
 
-async function rowFor(client: ReplicaClient, names: Pick<Row, "database" | "replica">, retentionMs: number, pins: readonly RestorePoint[], member?: string): Promise<Row> {
+async function rowFor(
+  client: ReplicaClient,
+  names: Pick<Row, "database" | "replica">,
+  retentionMs: number,
+  pins: readonly RestorePoint[],
+  member?: string,
+): Promise<Row> {
   const catalog = await readCatalog(client);
   const current = catalog.generations.toSorted((a, b) => b.updatedAt.getTime() - a.updatedAt.getTime())[0];
   const nowMs = catalog.newestAt?.getTime();
   if (current === undefined || nowMs === undefined) return { ...names, keep: 0, delete: 0, deleteBytes: 0, from: null };
   const pinned = pins.flatMap((point) => (member === undefined ? [] : (point.places.get(member) ?? [])));
-  const doomed = retentionMs === 0 ? [] : planRetention(catalog, { retentionMs, nowMs, current: current.generation, pins: pinned }).flat();
+  const doomed =
+    retentionMs === 0
+      ? []
+      : planRetention(catalog, { retentionMs, nowMs, current: current.generation, pins: pinned }).flat();
   const gone = new Set(doomed);
   let keep = 0;
   let deleteBytes = 0;
@@ -32,7 +41,10 @@ async function rowFor(client: ReplicaClient, names: Pick<Row, "database" | "repl
     else keep += 1;
   }
   const bases = catalog.generations.flatMap(({ generation, snapshots }) =>
-    snapshots.filter(({ index }) => !doomed.some((key) => key.includes(`${generation}/snapshots/${index.toString(16).padStart(8, "0")}`))),
+    snapshots.filter(
+      ({ index }) =>
+        !doomed.some((key) => key.includes(`${generation}/snapshots/${index.toString(16).padStart(8, "0")}`)),
+    ),
   );
   const from = bases.map(({ modifiedAt }) => modifiedAt).toSorted((a, b) => a.getTime() - b.getTime())[0] ?? null;
   return { ...names, keep, delete: doomed.length, deleteBytes, from };
@@ -47,7 +59,9 @@ async function rowsOf(flags: ParsedArguments): Promise<Row[]> {
     try {
       const pins = await readPins(client);
       for (const { name, path } of await knownMembers(config.fleet, client)) {
-        rows.push(await rowFor(prefixed(client, name), { database: path, replica: name }, root.retentionMs, pins, name));
+        rows.push(
+          await rowFor(prefixed(client, name), { database: path, replica: name }, root.retentionMs, pins, name),
+        );
       }
     } finally {
       await client.close();
@@ -69,16 +83,30 @@ async function rowsOf(flags: ParsedArguments): Promise<Row[]> {
 
 export const retention: Command = {
   usage: ["retention -dry-run [flags]"],
-  flags: { ...CONFIG_FLAGS, "dry-run": { kind: "boolean", help: "tell what is not needed any more; delete nothing" }, json: { kind: "boolean", help: "print JSON instead of a table" } },
-  notes: "What is not needed is deleted by the process that replicates: an hour after it first saw that, so that no restore loses its objects.",
+  flags: {
+    ...CONFIG_FLAGS,
+    "dry-run": { kind: "boolean", help: "tell what is not needed any more; delete nothing" },
+    json: { kind: "boolean", help: "print JSON instead of a table" },
+  },
+  notes:
+    "What is not needed is deleted by the process that replicates: an hour after it first saw that, so that no restore loses its objects.",
   async run(flags) {
     if (!flags.boolean("dry-run")) {
-      throw new LitewakeError("usage", "deleting is done by litewake replicate, each retention-check-interval", { next: "add -dry-run to see what it will delete" });
+      throw new LitewakeError("usage", "deleting is done by litewake replicate, each retention-check-interval", {
+        next: "add -dry-run to see what it will delete",
+      });
     }
     const rows = await rowsOf(flags);
     if (flags.boolean("json")) printJson({ retention: rows });
     else {
-      const cells = rows.map((row) => [row.database, row.replica, String(row.keep), String(row.delete), formatBytes(row.deleteBytes), row.from?.toISOString() ?? "-"]);
+      const cells = rows.map((row) => [
+        row.database,
+        row.replica,
+        String(row.keep),
+        String(row.delete),
+        formatBytes(row.deleteBytes),
+        row.from?.toISOString() ?? "-",
+      ]);
       print(table(["database", "replica", "keep", "delete", "frees", "restorable from"], cells));
     }
     return 0;

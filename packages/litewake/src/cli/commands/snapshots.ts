@@ -15,7 +15,13 @@ export const snapshots: Command = {
     );
     if (flags.boolean("json")) printJson({ snapshots: rows });
     else {
-      const cells = rows.map((row) => [row.replica, row.generation, String(row.index), String(row.size), shortTime(row.created)]);
+      const cells = rows.map((row) => [
+        row.replica,
+        row.generation,
+        String(row.index),
+        String(row.size),
+        shortTime(row.created),
+      ]);
       print(table(["replica", "generation", "index", "size", "created"], cells));
     }
     return 0;

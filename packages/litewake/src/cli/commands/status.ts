@@ -20,7 +20,16 @@ export const status: Command = {
       const rows = report.databases.flatMap(({ path, state, walBytes, replicas }) =>
         replicas.length === 0
           ? [[path, state, formatBytes(walBytes), "", "", "", "", ""]]
-          : replicas.map((replica) => [path, state, formatBytes(walBytes), replica.name, replica.state, formatLag(replica.lagMs), formatBytes(replica.pendingBytes), position(replica.position)]),
+          : replicas.map((replica) => [
+              path,
+              state,
+              formatBytes(walBytes),
+              replica.name,
+              replica.state,
+              formatLag(replica.lagMs),
+              formatBytes(replica.pendingBytes),
+              position(replica.position),
+            ]),
       );
       print(table(["database", "state", "wal", "replica", "replica state", "lag", "pending", "position"], rows));
       for (const problem of report.problems) note(`litewake: ${problem}`);

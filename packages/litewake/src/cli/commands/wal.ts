@@ -13,12 +13,26 @@ export const wal: Command = {
       catalog.generations
         .filter(({ generation }) => only === undefined || generation === only)
         .flatMap(({ generation, segments }) =>
-          [...segments].map(({ index, offset, size, modifiedAt }) => ({ replica: name, generation, index, offset, size, created: modifiedAt })),
+          [...segments].map(({ index, offset, size, modifiedAt }) => ({
+            replica: name,
+            generation,
+            index,
+            offset,
+            size,
+            created: modifiedAt,
+          })),
         ),
     );
     if (flags.boolean("json")) printJson({ wal: rows });
     else {
-      const cells = rows.map((row) => [row.replica, row.generation, String(row.index), String(row.offset), String(row.size), shortTime(row.created)]);
+      const cells = rows.map((row) => [
+        row.replica,
+        row.generation,
+        String(row.index),
+        String(row.offset),
+        String(row.size),
+        shortTime(row.created),
+      ]);
       print(table(["replica", "generation", "index", "offset", "size", "created"], cells));
     }
     return 0;
