@@ -187,6 +187,9 @@ export class Follower {
     this.#swapMarks();
     this.#markBound = this.database.checkpointer.state().log;
     this.#markExact = this.#markBound === before.log;
+    // Commits since the last look lie below this end, and no restart comes between under a standing mark: a place that is
+    // derived from the bound must never be past what the epoch says of itself.
+    this.#epoch.frames = Math.max(this.#epoch.frames, this.#markBound);
     this.#step("move:released");
   }
 
@@ -209,6 +212,7 @@ export class Follower {
       this.#swapMarks();
       this.#markBound = after.log;
       this.#markExact = after.log === before.log;
+      this.#epoch.frames = Math.max(this.#epoch.frames, after.log);
     } else {
       this.#next.release();
     }

@@ -1,6 +1,6 @@
 // One database being followed, from the moment it was opened until it is stopped, replaced, or its continuity is lost.
 import fs from "node:fs";
-import { Epoch } from "../database/epoch.ts";
+import { comparePlace, Epoch, type LogPlace } from "../database/epoch.ts";
 import { ContinuityLost, Follower, type FollowerMode } from "../database/follower.ts";
 import { databaseBytesAt } from "../database/frozen-copy.ts";
 import type { FollowerStep, FollowerTuning } from "../database/follower-options.ts";
@@ -47,6 +47,8 @@ export class DatabaseSession implements ShipperHost {
   #holders = 0;
   #holding: Promise<void> = Promise.resolve();
   #rotationWanted = false;
+  /** The log's end at the last tick. */
+  #seen: LogPlace = { epoch: 0, offset: 0 };
   #sealing = false;
   #lastMove = 0;
   #movedAtBytes = 0;
@@ -67,6 +69,7 @@ export class DatabaseSession implements ShipperHost {
   start(): void {
     this.follower.start();
     this.log.begin(this.follower.epoch);
+    this.#seen = this.follower.epoch.place;
   }
 
   retryWait(ms: number): number {
@@ -103,7 +106,11 @@ export class DatabaseSession implements ShipperHost {
   tick(now: number): boolean {
     const { follower } = this;
     const before: FollowerMode = follower.mode;
-    const grown = follower.observe();
+    follower.observe();
+    // Others look too, before a snapshot or a restore point: what they saw first is news here all the same.
+    const { place } = follower.epoch;
+    const grown = comparePlace(place, this.#seen) > 0;
+    this.#seen = place;
     // Mark 0 was let go: from here on frames may be written back into the file.
     if (before !== follower.mode) this.#fileTurns++;
     if (grown) this.#options.onProgress();
@@ -291,7 +298,8 @@ export class DatabaseSession implements ShipperHost {
       return undefined;
     }
     const after = this.follower.look();
-    const same = before.header !== undefined && after.header !== undefined && before.header.salt2 === after.header.salt2;
+    const same =
+      before.header !== undefined && after.header !== undefined && before.header.salt2 === after.header.salt2;
     const reached = 32 + after.log * (24 + this.database.pageSize);
     if (same && reached <= from) return spool;
     spool.discard();

@@ -114,7 +114,9 @@ export class ReplicaShipping {
 
   /** Whether nothing is to be done until the log grows. */
   get isIdle(): boolean {
-    return this.#state === "shipping" && !this.shipper.isPending && this.#waiters.length === 0 && !this.#isSnapshotDue();
+    return (
+      this.#state === "shipping" && !this.shipper.isPending && this.#waiters.length === 0 && !this.#isSnapshotDue()
+    );
   }
 
   /** Something may be there to ship. */
@@ -183,10 +185,18 @@ export class ReplicaShipping {
       this.#host.progressed();
     }
     if (this.shipper.isPending) {
-      const due = this.#urgent || this.shipper.pendingBytes >= EAGER_BYTES ? 0 : this.#lastPut + this.target.syncIntervalMs - performance.now();
+      const due =
+        this.#urgent || this.shipper.pendingBytes >= EAGER_BYTES
+          ? 0
+          : this.#lastPut + this.target.syncIntervalMs - performance.now();
       if (due > 0) {
         await this.#pause(due, true);
-        if (!this.#urgent && this.shipper.pendingBytes < EAGER_BYTES && this.#lastPut + this.target.syncIntervalMs > performance.now()) return;
+        if (
+          !this.#urgent &&
+          this.shipper.pendingBytes < EAGER_BYTES &&
+          this.#lastPut + this.target.syncIntervalMs > performance.now()
+        )
+          return;
       }
       this.#lastPut = performance.now();
       this.#shippedSinceRetention = true;
@@ -194,12 +204,16 @@ export class ReplicaShipping {
       const until = this.#host.log.current.place;
       const seenAt = performance.now();
       while (!signal.aborted && this.shipper.cursor !== undefined && comparePlace(this.shipper.cursor, until) < 0) {
-        if (!(await this.shipper.shipNext(signal))) break;
+        if (!(await this.shipper.shipNext(signal))) {
+          await this.#pause(MOVED_RETRY_MS, false);
+          break;
+        }
         this.#recovered();
       }
       // What is left was committed after that.
       const { cursor } = this.shipper;
-      if (cursor !== undefined && comparePlace(cursor, until) >= 0) this.#pendingSince = this.shipper.isPending ? seenAt : undefined;
+      if (cursor !== undefined && comparePlace(cursor, until) >= 0)
+        this.#pendingSince = this.shipper.isPending ? seenAt : undefined;
       this.#settleWaiters();
     } else if (this.#isSnapshotDue()) {
       if (!(await this.shipper.snapshot(signal))) await this.#pause(this.target.syncIntervalMs, true);
@@ -214,7 +228,9 @@ export class ReplicaShipping {
   #isSnapshotDue(): boolean {
     const interval = this.target.snapshotIntervalMs > 0 ? this.target.snapshotIntervalMs : this.target.retentionMs;
     const at = this.shipper.newestSnapshotAt;
-    return interval > 0 && at !== undefined && this.shipper.shippedSinceSnapshot && Date.now() - at.getTime() >= interval;
+    return (
+      interval > 0 && at !== undefined && this.shipper.shippedSinceSnapshot && Date.now() - at.getTime() >= interval
+    );
   }
 
   #isRetentionDue(): boolean {
@@ -229,7 +245,8 @@ export class ReplicaShipping {
     const result = await this.#retention.run({ current: generation, signal, ...(pins === undefined ? {} : { pins }) });
     // While something is marked for deletion the next run must come even if nothing more is shipped.
     this.#shippedSinceRetention = result.pending > 0;
-    if (result.deleted > 0) this.#logger("info", "retention deleted objects", { replica: this.target.name, deleted: result.deleted });
+    if (result.deleted > 0)
+      this.#logger("info", "retention deleted objects", { replica: this.target.name, deleted: result.deleted });
   }
 
   // Waits for the time given, or (`wakeable`) until something happens. Without a time there is no timer at all.
@@ -259,7 +276,11 @@ export class ReplicaShipping {
     this.#state = "shipping";
     this.#error = undefined;
     const downMs = Math.round(performance.now() - this.#failingSince);
-    this.#logger("info", "replica answers again", { replica: this.target.name, downMs, pendingBytes: this.shipper.pendingBytes });
+    this.#logger("info", "replica answers again", {
+      replica: this.target.name,
+      downMs,
+      pendingBytes: this.shipper.pendingBytes,
+    });
   }
 
   #retrying(error: unknown, delayMs: number): void {

@@ -1,4 +1,5 @@
 // Ships one database's log to one replica: in order, each object acknowledged before the next.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
 import type { ConcurrencyLimit } from "../backend/limit.ts";
@@ -20,6 +21,7 @@ import type { ShipperHost } from "./shipper-host.ts";
 
 /** A segment is cut at the first commit past so many bytes of WAL. */
 const CUT_BYTES = 16 << 20;
+const UNSEEN_RETRY_MS = 2;
 
 export interface ShipperTarget {
   /** The replica's name in the configuration. */
@@ -154,17 +156,21 @@ export class Shipper implements LogReader {
   cutAt(place: LogPlace): CutPosition | undefined {
     const course = this.#course;
     const snapshot = this.#newestSnapshot?.index;
-    if (course === undefined || snapshot === undefined || this.#cursor === undefined || this.#released) return undefined;
+    if (course === undefined || snapshot === undefined || this.#cursor === undefined || this.#released)
+      return undefined;
     if (comparePlace(place, this.#covered) < 0) return undefined;
     const at = { generation: course.generation, snapshot };
     // The snapshot alone is the state. If the WAL is restarted now, this index will begin with the next one.
-    if (this.#cursor.offset === 0 && comparePlace(place, this.#covered) === 0) return { ...at, index: snapshot, offset: 0 };
+    if (this.#cursor.offset === 0 && comparePlace(place, this.#covered) === 0)
+      return { ...at, index: snapshot, offset: 0 };
     this.#cuts.push(place);
     const index = this.#indexOf(place.epoch);
     if (place.offset > 0) return { ...at, index, offset: place.offset };
     // The end of the index before says the same, and can be proved.
     const end = this.#host.log.epoch(place.epoch - 1)?.end ?? this.#previous?.end;
-    return end === undefined || snapshot >= index ? { ...at, index, offset: 0 } : { ...at, index: index - 1, offset: end };
+    return end === undefined || snapshot >= index
+      ? { ...at, index, offset: 0 }
+      : { ...at, index: index - 1, offset: end };
   }
 
   /** Where the next segment has to end at the latest. */
@@ -203,9 +209,14 @@ export class Shipper implements LogReader {
     try {
       await this.#host.shortWal(signal);
       // From here on the log waits for this replica again: its first segment follows the snapshot without a gap.
-      place = await this.#putSnapshot(generation, () => 0, signal, async () => {
-        this.#released = false;
-      });
+      place = await this.#putSnapshot(
+        generation,
+        () => 0,
+        signal,
+        async () => {
+          this.#released = false;
+        },
+      );
     } catch (error) {
       this.#released = wasReleased;
       throw error;
@@ -238,7 +249,10 @@ export class Shipper implements LogReader {
       (place) => this.#indexOf(place.epoch),
       signal,
       async (place) => {
-        while (this.#cursor !== undefined && comparePlace(this.#cursor, place) < 0) await this.shipNext(signal);
+        while (this.#cursor !== undefined && comparePlace(this.#cursor, place) < 0) {
+          // Without a turn of the event loop nothing that is missing could ever be seen.
+          if (!(await this.shipNext(signal))) await sleep(UNSEEN_RETRY_MS, undefined, { signal });
+        }
       },
     );
     this.#shippedSinceSnapshot = false;
@@ -347,8 +361,11 @@ export class Shipper implements LogReader {
     const head = cursor.offset === 0 ? this.#proofHead(index) : [];
     const body = await storedBody(head, plain);
     this.#host.step("segment:put");
-    await settleConflict(this.target.client, key, () => this.#put(key, body, signal), () =>
-      segmentBytes({ ...span, limit: this.#frozenEnd ?? limit }, log.wal, () => {}),
+    await settleConflict(
+      this.target.client,
+      key,
+      () => this.#put(key, body, signal),
+      () => segmentBytes({ ...span, limit: this.#frozenEnd ?? limit }, log.wal, () => {}),
     ).catch((error: unknown) => {
       if (causeOf(error, SegmentMoved) !== undefined && span.covered) {
         // The body failed, so nothing was stored: the index may begin with the next WAL after all.
