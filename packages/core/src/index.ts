@@ -38,6 +38,8 @@ export {
   unpinPoint,
 } from "./fleet/points.ts";
 export { type FleetRestoreRequest, type FleetRestoreResult, restoreFleet } from "./fleet/restore-fleet.ts";
+export { reshard, type ReshardRequest, type ReshardResult } from "./fleet/reshard/reshard.ts";
+export type { SpreadTable } from "./fleet/reshard/redistribute.ts";
 export { noteRestored } from "./shipping/restored-state.ts";
 export { type Pin, planRetention } from "./replica/retention-plan.ts";
 export type { IntegrityCheck } from "./restore/check.ts";

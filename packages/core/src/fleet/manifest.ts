@@ -2,7 +2,7 @@
 import type { CallOptions, ReplicaClient } from "../backend/client.ts";
 import { LitewakeError } from "../errors.ts";
 import { OWN_PREFIX } from "../replica/layout.ts";
-import { createOwn, readOwn } from "../replica/own-object.ts";
+import { createOwn, type OwnObject, readOwn, replaceOwn } from "../replica/own-object.ts";
 import type { HashBits } from "./hash.ts";
 
 /** How rows lie over the databases of a fleet. Another way means other rows in each database. */
@@ -18,6 +18,15 @@ export interface Sharding {
 export interface Manifest extends Sharding {
   /** Counts the ways in which this fleet has been sharded, from 1. */
   readonly epoch: number;
+  /** Set while the databases of this epoch are still being made from another one's. */
+  readonly resharding?: Resharding | undefined;
+}
+
+export interface Resharding {
+  /** The epoch whose rows are spread anew. */
+  readonly fromEpoch: number;
+  /** The pinned restore point they are taken from. */
+  readonly point: string;
 }
 
 const MANIFESTS = `${OWN_PREFIX}manifest/`;
@@ -30,9 +39,21 @@ function manifestKey(epoch: number): string {
 export async function readManifest(client: ReplicaClient, options: CallOptions = {}): Promise<Manifest | undefined> {
   let newest: string | undefined;
   for await (const { key } of client.list(MANIFESTS, options)) newest = key;
-  if (newest === undefined) return undefined;
-  const value = await readOwn(client, newest, options);
-  return value === undefined ? undefined : proven(value, `${client.url}/${newest}`);
+  return newest === undefined ? undefined : readAt(client, newest, options);
+}
+
+/** The manifest of one epoch; undefined where there is none. */
+export async function manifestOf(
+  client: ReplicaClient,
+  epoch: number,
+  options: CallOptions = {},
+): Promise<Manifest | undefined> {
+  return readAt(client, manifestKey(epoch), options);
+}
+
+async function readAt(client: ReplicaClient, key: string, options: CallOptions): Promise<Manifest | undefined> {
+  const value = await readOwn(client, key, options);
+  return value === undefined ? undefined : proven(value, `${client.url}/${key}`);
 }
 
 /**
@@ -50,24 +71,62 @@ export async function claimManifest(
     return found;
   }
   const manifest = { epoch: 1, ...wanted };
-  const { shards, hashBits, dlq, epoch } = manifest;
-  const hash = { algorithm: "fnv1a", bits: hashBits, input: "utf-8", rule: "modulo" };
-  const body = { version: 1 as const, epoch, shardCount: shards.length, shards, hash, dlq };
-  if (await createOwn(client, manifestKey(epoch), body, options)) return manifest;
+  if (await createManifest(client, manifest, options)) return manifest;
   // Somebody else was first.
   const other = await readManifest(client, options);
   if (other !== undefined) refuseOther(other, wanted, client.url);
   return other ?? manifest;
 }
 
+/** Writes the manifest of an epoch that has none yet; false: it has one. */
+export async function createManifest(
+  client: ReplicaClient,
+  manifest: Manifest,
+  options: CallOptions = {},
+): Promise<boolean> {
+  return createOwn(client, manifestKey(manifest.epoch), asObject(manifest), options);
+}
+
+/** Says that the databases of an epoch are all there. */
+export async function endResharding(
+  client: ReplicaClient,
+  manifest: Manifest,
+  options: CallOptions = {},
+): Promise<void> {
+  await replaceOwn(client, manifestKey(manifest.epoch), asObject({ ...manifest, resharding: undefined }), options);
+}
+
+function asObject({ shards, hashBits, dlq, epoch, resharding }: Manifest): OwnObject {
+  const hash = { algorithm: "fnv1a", bits: hashBits, input: "utf-8", rule: "modulo" };
+  return { version: 1, epoch, shardCount: shards.length, shards, hash, dlq, ...(resharding && { resharding }) };
+}
+
+/** Whether rows lie over the same databases in the same way. */
+export function isSameSharding(a: Sharding, b: Sharding): boolean {
+  return (
+    a.hashBits === b.hashBits &&
+    a.shards.length === b.shards.length &&
+    a.shards.every((name, n) => name === b.shards[n])
+  );
+}
+
 /** Throws kind `refused` where the configuration is of another sharding than the replica. */
 export function refuseOther(found: Manifest, wanted: Sharding, url: string): void {
+  if (found.resharding !== undefined) {
+    throw new LitewakeError(
+      "refused",
+      `resharding ${url} to ${found.shards.length} shards was begun and has not ended`,
+      {
+        next: "run `litewake reshard` again, with the same configuration",
+      },
+    );
+  }
   if (found.shards.length !== wanted.shards.length) {
     throw new LitewakeError(
       "refused",
       `shard_count is ${wanted.shards.length}, but the replica ${url} holds ${found.shards.length} shards`,
       {
-        next: `rows would be looked for in the wrong shard; set shard_count back to ${found.shards.length}, or start a new replica with another replica_url`,
+        next: `rows would be looked for in the wrong shard; set shard_count back to ${found.shards.length}, spread the rows anew with \`litewake reshard\`, or start a new replica with another replica_url`,
       },
     );
   }
@@ -76,7 +135,7 @@ export function refuseOther(found: Manifest, wanted: Sharding, url: string): voi
       "refused",
       `hash is fnv1a-${wanted.hashBits}, but the replica ${url} was made with fnv1a-${found.hashBits}`,
       {
-        next: `set hash back to fnv1a-${found.hashBits}, or start a new replica with another replica_url`,
+        next: `set hash back to fnv1a-${found.hashBits}, spread the rows anew with \`litewake reshard\`, or start a new replica with another replica_url`,
       },
     );
   }
@@ -90,28 +149,37 @@ export function refuseOther(found: Manifest, wanted: Sharding, url: string): voi
       },
     );
   }
-  if (found.dlq !== null && found.dlq !== wanted.dlq) {
-    throw new LitewakeError(
-      "refused",
-      `the replica ${url} holds the dead letter queue ${found.dlq}, the configuration has ${wanted.dlq ?? "none"}`,
-      {
-        next: "set dlq back, or start a new replica with another replica_url",
-      },
-    );
-  }
+  refuseOtherDlq(found, wanted, url);
+}
+
+/** Throws kind `refused` where the dead letter queue is another one. */
+export function refuseOtherDlq(found: Sharding, wanted: Sharding, url: string): void {
+  if (found.dlq === null || found.dlq === wanted.dlq) return;
+  throw new LitewakeError(
+    "refused",
+    `the replica ${url} holds the dead letter queue ${found.dlq}, the configuration has ${wanted.dlq ?? "none"}`,
+    { next: "set dlq back, or start a new replica with another replica_url" },
+  );
 }
 
 function proven(value: Readonly<Record<string, unknown>>, where: string): Manifest {
-  const { epoch, shards, hash, dlq } = value;
+  const { epoch, shards, hash, dlq, resharding } = value;
   const bits = typeof hash === "object" && hash !== null && "bits" in hash ? hash.bits : undefined;
   const isSound =
     Number.isSafeInteger(epoch) &&
     isNames(shards) &&
     (bits === 32 || bits === 64) &&
-    (dlq === null || typeof dlq === "string");
+    (dlq === null || typeof dlq === "string") &&
+    (resharding === undefined || isResharding(resharding));
   if (!isSound)
     throw new LitewakeError("damaged", `${where} is no manifest`, { next: "restore each shard by its own URL" });
-  return { epoch: Number(epoch), shards, hashBits: bits, dlq };
+  return { epoch: Number(epoch), shards, hashBits: bits, dlq, ...(resharding !== undefined && { resharding }) };
+}
+
+function isResharding(value: unknown): value is Resharding {
+  if (typeof value !== "object" || value === null) return false;
+  const { fromEpoch, point } = value as Record<string, unknown>;
+  return Number.isSafeInteger(fromEpoch) && typeof point === "string";
 }
 
 function isNames(value: unknown): value is string[] {

@@ -113,8 +113,12 @@ function pinKey(name: string): string {
 /** Keeps a point restorable however old it becomes, until `unpin`. Throws kind `no-backup` if there is no such point. */
 export async function pinPoint(client: ReplicaClient, name: string, options: CallOptions = {}): Promise<void> {
   checkPointName(name);
-  const point = await findPoint(client, { name }, options);
-  await createOwn(client, pinKey(name), asObject(point), options);
+  await pinPlaces(client, await findPoint(client, { name }, options), options);
+}
+
+/** Pins places that are durable, under the point's name, which must not be `null`. No such point need be published. */
+export async function pinPlaces(client: ReplicaClient, point: RestorePoint, options: CallOptions = {}): Promise<void> {
+  await createOwn(client, pinKey(point.name ?? ""), asObject(point), options);
 }
 
 /** Lets retention have the point again. False: it was not pinned. */

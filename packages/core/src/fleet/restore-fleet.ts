@@ -12,7 +12,7 @@ import { checkOutput } from "../restore/output-file.ts";
 import type { RestoreProgress } from "../restore/progress.ts";
 import { restore, type RestoreResult } from "../restore/restore.ts";
 import { sourceError } from "../restore/source-choice.ts";
-import { readManifest, refuseOther, type Sharding } from "./manifest.ts";
+import { isSameSharding, type Manifest, manifestOf, readManifest, refuseOther, type Sharding } from "./manifest.ts";
 import type { FleetMember } from "./members.ts";
 import { findPoint, type PointTarget, type RestorePoint } from "./points.ts";
 import { Staging, stagedName } from "./staging.ts";
@@ -70,8 +70,8 @@ async function restoreAll(request: FleetRestoreRequest): Promise<FleetRestoreRes
     logger("warn", "an earlier restore was whole but had been interrupted; it is in place now", {
       databases: recovered,
     });
-  await refuseSharding(request, logger);
   const point = target === undefined ? undefined : await findPoint(client, target, { signal });
+  await refuseSharding(request, point, logger);
   const there = members.filter(({ path }) => fs.existsSync(path));
   const [first] = there;
   if (point !== undefined && first !== undefined) {
@@ -115,15 +115,32 @@ async function restoreAll(request: FleetRestoreRequest): Promise<FleetRestoreRes
 }
 
 /** What a newer program wrote beside the data does not keep the data from being restored. */
-async function refuseSharding({ client, sharding, signal }: FleetRestoreRequest, logger: Logger): Promise<void> {
+async function refuseSharding(
+  { client, sharding, signal }: FleetRestoreRequest,
+  point: RestorePoint | undefined,
+  logger: Logger,
+): Promise<void> {
   if (sharding === undefined) return;
   try {
+    if (point !== undefined)
+      return refuseOtherEpoch(point, sharding, await manifestOf(client, point.epoch, { signal }));
     const manifest = await readManifest(client, { signal });
     if (manifest !== undefined) refuseOther(manifest, sharding, client.url);
   } catch (error) {
     if (!(error instanceof NewerForm)) throw error;
     logger("warn", "the manifest is ignored", { reason: error.message });
   }
+}
+
+/** A point is restored in the sharding of its own time, whatever came after it. */
+function refuseOtherEpoch({ name, takenAt }: RestorePoint, wanted: Sharding, found: Manifest | undefined): void {
+  if (found === undefined || isSameSharding(found, wanted)) return;
+  const { shards, hashBits } = found;
+  throw new LitewakeError(
+    "refused",
+    `the point ${name ?? takenAt.toISOString()} was taken with shard_count ${shards.length} and hash fnv1a-${hashBits}; the configuration has ${wanted.shards.length} and fnv1a-${wanted.hashBits}`,
+    { next: "restore it with a configuration of that time" },
+  );
 }
 
 async function restoreMember(

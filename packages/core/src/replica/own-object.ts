@@ -56,13 +56,29 @@ export async function createOwn(
   options: CallOptions = {},
 ): Promise<boolean> {
   try {
-    const body = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
-    await client.put(key, body, { ...options, ...(client.capabilities.putIfAbsent ? { ifAbsent: true } : {}) });
+    await client.put(key, bytesOf(value), {
+      ...options,
+      ...(client.capabilities.putIfAbsent ? { ifAbsent: true } : {}),
+    });
     return true;
   } catch (error) {
     if (ReplicaError.is(error, "Conflict")) return false;
     throw error;
   }
+}
+
+/** Stores an object, whether there is one or not. Only for whoever holds the lease. */
+export async function replaceOwn(
+  client: ReplicaClient,
+  key: string,
+  value: OwnObject,
+  options: CallOptions = {},
+): Promise<void> {
+  await client.put(key, bytesOf(value), options);
+}
+
+function bytesOf(value: OwnObject): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(value)}\n`);
 }
 
 function parse(text: string): Record<string, unknown> | undefined {

@@ -74,6 +74,13 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     },
   ],
   [
+    "reshard",
+    {
+      summary: "spread a fleet's rows over another number of shards, offline",
+      load: async () => (await import("./commands/reshard.ts")).reshard,
+    },
+  ],
+  [
     "retention",
     {
       summary: "tell what retention would delete",

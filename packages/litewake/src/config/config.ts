@@ -62,6 +62,15 @@ export interface FleetConfig {
   readonly pointsIntervalMs: number;
   readonly maxWalBytes: number | undefined;
   readonly sealed: boolean;
+  /** Which rows `litewake reshard` moves. */
+  readonly reshard: ReshardConfig;
+}
+
+export interface ReshardConfig {
+  /** By table, the column whose value says which shard a row belongs to. */
+  readonly keys: Readonly<Record<string, string>>;
+  /** Tables of which every shard holds all rows. */
+  readonly everywhere: readonly string[];
 }
 
 export interface WatchConfig {

@@ -3,7 +3,15 @@ import path from "node:path";
 import type { HashBits, Sharding } from "@litewake/core";
 import { checkKey, type SettingValue } from "@litewake/core/backend";
 import { absolute } from "./absolute.ts";
-import type { Config, DatabaseConfig, FleetConfig, PatternLayout, ReplicaConfig, ShardLayout } from "./config.ts";
+import type {
+  Config,
+  DatabaseConfig,
+  FleetConfig,
+  PatternLayout,
+  ReplicaConfig,
+  ReshardConfig,
+  ShardLayout,
+} from "./config.ts";
 import type { ReadOptions } from "./read-config.ts";
 import { readLogging } from "./read-logging.ts";
 import { readWatch } from "./read-watch.ts";
@@ -35,6 +43,7 @@ const KEYS = [
   "logging",
   "backends",
   "settings",
+  "reshard",
 ];
 const HOUR_MS = 3_600_000;
 /** The replication page's defaults, and ours for what it does not name. Milliseconds. */
@@ -81,6 +90,7 @@ export function readFleet(root: YamlMap, options: ReadOptions): Omit<Config, "fo
     pointsIntervalMs: block.duration("points") ?? DEFAULTS.points,
     maxWalBytes: block.size("max_wal"),
     sealed: barrier === "sealed",
+    reshard: reshardOf(block),
   };
   // What is switched off need not be complete.
   if (!enabled) return { ...base, disabled: true, databases: [], fleet: undefined };
@@ -93,6 +103,16 @@ export function readFleet(root: YamlMap, options: ReadOptions): Omit<Config, "fo
     ...rest,
   };
   return { ...base, disabled: false, fleet, databases: databasesOf(fleet) };
+}
+
+function reshardOf(block: YamlMap): ReshardConfig {
+  const given = block.map("reshard");
+  given?.only(["keys", "everywhere"], "in reshard");
+  const keys = given?.map("keys");
+  return {
+    keys: Object.fromEntries((keys?.keys() ?? []).map((table) => [table, keys?.string(table) ?? ""])),
+    everywhere: given?.strings("everywhere") ?? [],
+  };
 }
 
 function packagesOf(block: YamlMap): Record<string, string> {

@@ -223,6 +223,18 @@ export class YamlMap {
     });
   }
 
+  /** A list of names. */
+  strings(key: string): string[] {
+    const value = this.#value(key);
+    if (value === undefined) return [];
+    if (!isSeq(value)) throw this.error(key, `${key} must be a list`, "begin each entry with `- `");
+    return value.items.map((entry) => {
+      const item = this.#resolve(entry);
+      if (!isScalar(item)) throw yamlError(this.source, entry, `each entry of ${key} must be a name`);
+      return item.source ?? String(item.value);
+    });
+  }
+
   maps(key: string): YamlMap[] {
     const value = this.#value(key);
     if (value === undefined) return [];

@@ -85,7 +85,7 @@ describe("replicate with a replication: block", () => {
       const { code, stderr } = await container.run(command);
       expect(code).toBe(7);
       expect(stderr).toMatch(
-        /^litewake: shard_count is 8, but the replica .* holds 4 shards: .*set shard_count back to 4, or start a new replica/,
+        /^litewake: shard_count is 8, but the replica .* holds 4 shards: .*set shard_count back to 4, spread the rows anew with `litewake reshard`, or start a new replica/,
       );
     }
   });

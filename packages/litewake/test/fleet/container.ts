@@ -37,8 +37,13 @@ export class Container implements Disposable {
     });
   }
 
+  /** A command that is not waited for. */
+  spawn(command: string, ...args: string[]): ManagedProcess {
+    return spawnLitewake([command, "-config", "litejoin.yaml", ...args], { cwd: this.folder.path, env: NO_CONFIG });
+  }
+
   start(...args: string[]): ManagedProcess {
-    return spawnLitewake(["replicate", "-config", "litejoin.yaml", ...args], { cwd: this.folder.path, env: NO_CONFIG });
+    return this.spawn("replicate", ...args);
   }
 
   /** As `start`, as the first process of a PID namespace of its own, in which nothing outlives it. Needs root. */

@@ -18,6 +18,7 @@ import type { ParsedArguments } from "../flags.ts";
 import { createLogger } from "../log.ts";
 import { patient, PATIENCE_FLAG, patienceOf } from "../patience.ts";
 import { ProgressLine } from "../progress.ts";
+import { onStopSignal, STOP_SIGNALS } from "../on-stop.ts";
 import { describePlan, summaryLine } from "../restore-report.ts";
 import {
   CONFIG_FLAGS,
@@ -28,9 +29,9 @@ import {
   type Target,
   targetOf,
 } from "../targets.ts";
+import { parseTimestamp } from "../timestamp.ts";
 
 const CHECKS = ["none", "quick", "full"] as const;
-const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 function target(flags: ParsedArguments): RestoreTarget {
   const generation = flags.string("generation");
@@ -56,20 +57,6 @@ function parseIndex(text: string): number {
     });
   }
   return index;
-}
-
-function parseTimestamp(text: string): Date {
-  const parts = /^(\d{4})-(\d\d)-(\d\d)T\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.exec(text);
-  const date = new Date(text);
-  // JavaScript takes February 30th for March 2nd.
-  const inMonth =
-    parts !== null && Number(parts[3]) <= new Date(Date.UTC(Number(parts[1]), Number(parts[2]), 0)).getUTCDate();
-  if (!inMonth || Number.isNaN(date.getTime())) {
-    throw new LitewakeError("usage", `-timestamp: ${JSON.stringify(text)} is no time`, {
-      next: 'write it as "2026-11-24T03:04:05Z"',
-    });
-  }
-  return date;
 }
 
 function integrityCheck(flags: ParsedArguments): (typeof CHECKS)[number] | undefined {
@@ -205,15 +192,6 @@ async function restoreAll(flags: ParsedArguments, config: Config, fleet: FleetCo
   } finally {
     await client.close();
   }
-}
-
-function onStopSignal(listener: () => void): Disposable {
-  for (const signal of STOP_SIGNALS) process.once(signal, listener);
-  return {
-    [Symbol.dispose]() {
-      for (const signal of STOP_SIGNALS) process.off(signal, listener);
-    },
-  };
 }
 
 function nothingToDo(why: string): number {
