@@ -23,6 +23,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 const OPENS_SQLITE = [
   /^packages\/core\/src\/database\//,
   /^packages\/core\/src\/restore\/check[^/]*$/,
+  /^packages\/core\/src\/fleet\/reshard\//,
   /^packages\/litewake\/src\//,
 ];
 
@@ -31,7 +32,7 @@ export function violation(file: string, specifier: string): string | undefined {
   const [, name, inside = ""] = /^packages\/([^/]+)\/src\/(.*)$/.exec(file) ?? [];
   if (name === undefined) return undefined;
   if (specifier === SQLITE && !OPENS_SQLITE.some((place) => place.test(file))) {
-    return "only core/database, core/restore's check and the command line open SQLite";
+    return "only core/database, core/restore's check, core/fleet/reshard and the command line open SQLite";
   }
   if (specifier.startsWith("@litewake-tooling/")) return "tools are for tests, not for sources";
   if (specifier.startsWith(".")) {

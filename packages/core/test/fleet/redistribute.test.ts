@@ -73,7 +73,8 @@ describe("rows that are spread", () => {
     const [table] = spread(from, to, { keys: { event: "key" } });
     expect(table).toMatchObject({ table: "event", key: "key", rows: KEYS.length });
     const there = inNew(to, "select key from event");
-    expect(there.flat().sort()).toEqual(KEYS.toSorted());
+    expect(new Set(there.flat())).toEqual(new Set(KEYS));
+    expect(there.flat()).toHaveLength(KEYS.length);
     for (const [n, keys] of there.entries()) for (const key of keys) expect(shardOf(String(key), to, 32)).toBe(n);
   });
 
@@ -88,7 +89,8 @@ describe("rows that are spread", () => {
     shard?.close();
     spread(1, 4, { keys: { T: "KEY" } });
     const after = inNew(4, "select quote(key)||quote(a)||quote(b)||typeof(a)||typeof(b)||hex(a) as v from t").flat();
-    expect(after.sort()).toEqual(before?.map(({ v }) => v).sort());
+    expect(after).toHaveLength(6);
+    expect(new Set(after)).toEqual(new Set(before?.map(({ v }) => v)));
   });
 
   it("bring along indexes, triggers, views, generated columns, sequences, tables without rowid, and the file's own numbers", () => {
