@@ -21,7 +21,7 @@ function project(name: string, include: string[], timeoutMs: number, exclude: st
       testTimeout: timeoutMs,
       hookTimeout: 120_000,
       pool: "forks" as const,
-      env: { FORCE_COLOR: "0" },
+      env: { FORCE_COLOR: "0", LITEWAKE_LOG_TYPE: "text" },
     },
   };
 }

@@ -1,6 +1,7 @@
 // What a running Litewake tells of itself: the table, the metrics, the probe; and the restore points taken by name.
 import fs from "node:fs";
-import { spawnShardedWriter, judgeShards, type ManagedProcess } from "@litewake-tooling/testkit";
+import http from "node:http";
+import { spawnShardedWriter, judgeShards, type ManagedProcess, runLitewake } from "@litewake-tooling/testkit";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Container } from "./fleet/container.ts";
 
@@ -172,5 +173,78 @@ describe("a running Litewake", () => {
     container.configure([`addr: "${addr}"`], SHARDS);
     const { code, stderr } = await container.run("replicate");
     expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(line) });
+  });
+});
+
+describe("a heartbeat", () => {
+  it("is sent while all is well, and its address stays secret", async () => {
+    let beats = 0;
+    let status = 200;
+    const server = http.createServer((_request, response) => {
+      beats += 1;
+      response.writeHead(status).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    try {
+      await started([`heartbeat_url: "http://127.0.0.1:${port}/ping/secret-token"`, "heartbeat_interval: 1s"]);
+      await vi.waitFor(() => expect(beats).toBeGreaterThan(1), { timeout: 10_000, interval: 50 });
+      status = 500;
+      await running?.waitFor(/level=WARN msg="the heartbeat is not heard" host=127\.0\.0\.1:\d+ error="status 500"/);
+      expect(running?.output()).not.toContain("secret-token");
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+
+  it("is not sent while a replica is behind", async () => {
+    let beats = 0;
+    const server = http.createServer((_request, response) => {
+      beats += 1;
+      response.end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    try {
+      await started([`heartbeat_url: "http://127.0.0.1:${port}/"`, "heartbeat_interval: 1s", "stale_after: 100ms"]);
+      await vi.waitFor(() => expect(beats).toBeGreaterThan(0), { timeout: 10_000, interval: 50 });
+      // The folder is a file now: nothing can be stored any more.
+      fs.rmSync(container.replica, { recursive: true });
+      fs.writeFileSync(container.replica, "");
+      await (await spawnShardedWriter(container.data, SHARDS, 2, 40)).waitFor(/^done$/);
+      await vi.waitFor(async () => expect((await container.run("status")).code).toBe(1), 10_000);
+      const before = beats;
+      await new Promise((resolve) => setTimeout(resolve, 2500));
+      // One may have been under way.
+      expect(beats - before).toBeLessThan(2);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+});
+
+describe("the log", () => {
+  it("is JSON where nobody reads it on a terminal, one object a line", async () => {
+    container.configure([], SHARDS);
+    await (await spawnShardedWriter(container.data, SHARDS, 1, 40)).waitFor(/^done$/);
+    const { stdout } = await runLitewake(["replicate", "-config", "litejoin.yaml", "-once"], {
+      cwd: container.folder.path,
+      env: { LITEWAKE_LOG_TYPE: undefined },
+    });
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.find(({ msg }) => msg === "snapshot written")).toMatchObject({
+      level: "INFO",
+      db: expect.stringMatching(/shard_[01].db$/),
+      index: 0,
+    });
+    for (const line of lines)
+      expect(line).toMatchObject({ time: expect.stringMatching(/Z$/), level: expect.any(String) });
   });
 });

@@ -12,7 +12,7 @@ export async function othersEnded(signal: AbortSignal): Promise<void> {
 async function othersRun(): Promise<boolean> {
   const names = await readdir("/proc").catch(() => []);
   for (const name of names) {
-    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
+    if (!/^\d+$/.test(name) || Number(name) === process.pid || name === "1") continue;
     const stat = await readFile(`/proc/${name}/stat`, "utf8").catch(() => "");
     // The state stands behind the command's name, which may hold anything but ends with the last bracket.
     const state = stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);

@@ -6,9 +6,10 @@ const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, e
 
 export function createLogger(config: LoggingConfig): Logger {
   const stream = config.stderr ? process.stderr : process.stdout;
+  const type = config.type ?? usualType(stream);
   return (level, message, fields) => {
     if (RANK[level] < RANK[config.level]) return;
-    stream.write(config.type === "json" ? jsonLine(level, message, fields) : textLine(level, message, fields));
+    stream.write(type === "json" ? jsonLine(level, message, fields) : textLine(level, message, fields));
   };
 }
 
@@ -24,4 +25,11 @@ function textLine(level: LogLevel, message: string, fields: LogFields = {}): str
 
 function quoted(text: string): string {
   return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
+}
+
+/** People read terminals, machines read the rest; LITEWAKE_LOG_TYPE says otherwise where there is no configuration. */
+function usualType({ isTTY }: NodeJS.WriteStream): "text" | "json" {
+  const wanted = process.env["LITEWAKE_LOG_TYPE"];
+  if (wanted === "text" || wanted === "json") return wanted;
+  return isTTY ? "text" : "json";
 }

@@ -2,12 +2,12 @@
 import { type DatabaseStatus, LitewakeError, type Logger } from "@litewake/core";
 import { Child } from "./child.ts";
 import { EXIT_TAIL_NOT_DURABLE, exitCodeOf, lineOf } from "./exit-code.ts";
+import { endsContainer } from "./first-process.ts";
 import { othersEnded } from "./left-behind.ts";
 import { StopSignals } from "./stop-signals.ts";
 
 /** The last sync may take so long. */
 const STOP_DEADLINE_MS = 30_000;
-const FIRST_PROCESS = 1;
 /** What is left behind by the child may take so long: an engine's last sync, and a little more. */
 const LEFT_BEHIND_MS = 35_000;
 
@@ -36,8 +36,7 @@ const nothingRunning: Running = {
 export async function runAlone(exec: readonly string[], logger: Logger): Promise<number> {
   using signals = new StopSignals(logger);
   const code = await besideChild(nothingRunning, signals, exec);
-  if (process.pid === FIRST_PROCESS)
-    await othersEnded(AbortSignal.any([AbortSignal.timeout(LEFT_BEHIND_MS), signals.hurry]));
+  if (endsContainer) await othersEnded(AbortSignal.any([AbortSignal.timeout(LEFT_BEHIND_MS), signals.hurry]));
   return code;
 }
 

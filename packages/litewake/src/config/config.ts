@@ -15,6 +15,8 @@ export interface ReplicaConfig {
   readonly snapshotIntervalMs: number;
   readonly retentionMs: number;
   readonly retentionCheckIntervalMs: number;
+  /** A lease that was not renewed for so long may be taken over; 0: none is kept. */
+  readonly leaseMs: number;
 }
 
 export interface DatabaseConfig {
@@ -29,7 +31,8 @@ export interface DatabaseConfig {
 
 export interface LoggingConfig {
   readonly level: "debug" | "info" | "warn" | "error";
-  readonly type: "text" | "json";
+  /** Undefined: text on a terminal, JSON elsewhere. */
+  readonly type: "text" | "json" | undefined;
   readonly stderr: boolean;
 }
 
@@ -56,8 +59,6 @@ export interface FleetConfig {
   readonly folder: string;
   readonly layout: ShardLayout | PatternLayout;
   readonly restoreOnBoot: boolean;
-  /** A lease that was not renewed for so long may be taken over; 0: none is kept. Milliseconds. */
-  readonly leaseMs: number;
   /** 0: restore points only when asked for. */
   readonly pointsIntervalMs: number;
   readonly maxWalBytes: number | undefined;
@@ -78,6 +79,8 @@ export interface WatchConfig {
   readonly addr: string | undefined;
   /** A replica that has been behind for longer makes the process unhealthy. Milliseconds. */
   readonly staleMs: number;
+  /** Where it is told now and then that all is well. */
+  readonly heartbeat: { readonly url: string; readonly intervalMs: number } | undefined;
 }
 
 export interface Config {
@@ -100,7 +103,7 @@ export interface Config {
 /** How a replica is kept. Milliseconds. */
 export type ReplicaIntervals = Pick<
   ReplicaConfig,
-  "syncIntervalMs" | "snapshotIntervalMs" | "retentionMs" | "retentionCheckIntervalMs"
+  "syncIntervalMs" | "snapshotIntervalMs" | "retentionMs" | "retentionCheckIntervalMs" | "leaseMs"
 >;
 
 const HOUR_MS = 3_600_000;
@@ -111,7 +114,9 @@ export const REPLICA_DEFAULTS: ReplicaIntervals = {
   snapshotIntervalMs: 0,
   retentionMs: 24 * HOUR_MS,
   retentionCheckIntervalMs: HOUR_MS,
+  // Each database has a root of its own here, and a lease costs a request each ten seconds: only where it is asked for.
+  leaseMs: 0,
 };
 
-export const DEFAULT_WATCH: WatchConfig = { addr: undefined, staleMs: 300_000 };
-export const DEFAULT_LOGGING: LoggingConfig = { level: "info", type: "text", stderr: false };
+export const DEFAULT_WATCH: WatchConfig = { addr: undefined, staleMs: 300_000, heartbeat: undefined };
+export const DEFAULT_LOGGING: LoggingConfig = { level: "info", type: undefined, stderr: false };

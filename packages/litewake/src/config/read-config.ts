@@ -6,7 +6,7 @@ import { expandEnv } from "./expand-env.ts";
 import { placeKey, readReplica, type ReplicaContext } from "./read-replica.ts";
 import { readFleet } from "./read-fleet.ts";
 import { readLogging } from "./read-logging.ts";
-import { readWatch } from "./read-watch.ts";
+import { readWatch, watchKeys } from "./read-watch.ts";
 import { parseYaml, type YamlMap } from "./yaml-map.ts";
 
 export interface ReadOptions {
@@ -21,7 +21,16 @@ export interface ReadOptions {
   readonly moreSettings?: Readonly<Record<string, readonly string[]>>;
 }
 
-const GLOBAL_KEYS = ["addr", "stale-after", "exec", "access-key-id", "secret-access-key", "logging", "dbs", "backends"];
+const GLOBAL_KEYS = [
+  "addr",
+  ...Object.values(watchKeys("-")),
+  "exec",
+  "access-key-id",
+  "secret-access-key",
+  "logging",
+  "dbs",
+  "backends",
+];
 const DATABASE_KEYS = [
   "path",
   "meta-path",
@@ -60,7 +69,7 @@ export function readConfig(options: ReadOptions): Config {
     disabled: false,
     exec: root.string("exec"),
     logging: readLogging(root),
-    watch: readWatch(root, "stale-after"),
+    watch: readWatch(root, "-"),
     backends,
     warnings,
   };

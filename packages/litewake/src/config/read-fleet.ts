@@ -14,7 +14,7 @@ import type {
 } from "./config.ts";
 import type { ReadOptions } from "./read-config.ts";
 import { readLogging } from "./read-logging.ts";
-import { readWatch } from "./read-watch.ts";
+import { readWatch, watchKeys } from "./read-watch.ts";
 import { canonicalType } from "./read-replica.ts";
 import type { YamlMap } from "./yaml-map.ts";
 
@@ -39,7 +39,7 @@ const KEYS = [
   "barrier",
   "exec",
   "addr",
-  "stale_after",
+  ...Object.values(watchKeys("_")),
   "logging",
   "backends",
   "settings",
@@ -71,7 +71,7 @@ export function readFleet(root: YamlMap, options: ReadOptions): Omit<Config, "fo
   const base = {
     exec: block.string("exec"),
     logging: readLogging(block),
-    watch: readWatch(block, "stale_after"),
+    watch: readWatch(block, "_"),
     backends,
     warnings: [],
   };
@@ -83,10 +83,10 @@ export function readFleet(root: YamlMap, options: ReadOptions): Omit<Config, "fo
     snapshotIntervalMs: block.duration("snapshot_interval") ?? DEFAULTS.snapshot,
     retentionMs: block.duration("retention") ?? DEFAULTS.retention,
     retentionCheckIntervalMs: block.duration("retention_check_interval", 1) ?? DEFAULTS.check,
+    leaseMs: block.duration("lease") ?? DEFAULTS.lease,
   };
   const rest = {
     restoreOnBoot: block.boolean("restore_on_boot") ?? true,
-    leaseMs: block.duration("lease") ?? DEFAULTS.lease,
     pointsIntervalMs: block.duration("points") ?? DEFAULTS.points,
     maxWalBytes: block.size("max_wal"),
     sealed: barrier === "sealed",

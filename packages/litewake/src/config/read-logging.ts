@@ -13,7 +13,7 @@ export function readLogging(parent: YamlMap): LoggingConfig {
   if (known === undefined)
     throw logging.error("level", `level: ${JSON.stringify(level)} is no level`, `one of ${LEVELS.join(", ")}`);
   const type = logging.string("type") ?? DEFAULT_LOGGING.type;
-  if (type !== "text" && type !== "json")
+  if (type !== undefined && type !== "text" && type !== "json")
     throw logging.error("type", `type: ${JSON.stringify(type)} is no form of log`, "text or json");
   return { level: known, type, stderr: logging.boolean("stderr") ?? false };
 }

@@ -28,6 +28,7 @@ const REPLICA_KEYS: readonly string[] = [
   "snapshot-interval",
   "validation-interval",
   "age",
+  "lease",
 ];
 
 /** Settings of the five backends, as litestream.yml names them (formats.md A8). */
@@ -86,6 +87,7 @@ export function readReplica(entry: YamlMap, context: ReplicaContext): ReplicaCon
     retentionMs: entry.duration("retention") ?? REPLICA_DEFAULTS.retentionMs,
     retentionCheckIntervalMs:
       entry.duration("retention-check-interval", 1) ?? REPLICA_DEFAULTS.retentionCheckIntervalMs,
+    leaseMs: entry.duration("lease") ?? REPLICA_DEFAULTS.leaseMs,
   };
 }
 

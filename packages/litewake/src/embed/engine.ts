@@ -4,6 +4,7 @@ import { LitewakeError, type Logger } from "@litewake/core";
 import { openReplica } from "../backends.ts";
 import { DEFAULT_PATIENCE_MS, patient } from "../cli/patience.ts";
 import { createLogger } from "../cli/log.ts";
+import { DEFAULT_LOGGING } from "../config/config.ts";
 import { RunningFleet } from "../fleet/start.ts";
 import type { Call, Failure, News, Order } from "./messages.ts";
 import { configurationOf } from "./options.ts";
@@ -20,7 +21,7 @@ class Engine {
 
   readonly logger: Logger = (level, message, fields = {}) => {
     if (process.connected) this.tell({ kind: "log", level, message, fields });
-    else createLogger({ level: "info", type: "text", stderr: true })(level, message, fields);
+    else createLogger({ ...DEFAULT_LOGGING, stderr: true })(level, message, fields);
   };
 
   tell(news: News): void {

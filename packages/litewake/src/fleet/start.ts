@@ -9,10 +9,11 @@ import {
   type SyncedDatabase,
   type TakenPoint,
 } from "@litewake/core";
-import { type ReplicaClient, ReplicaError } from "@litewake/core/backend";
+import type { ReplicaClient } from "@litewake/core/backend";
 import type { FleetConfig } from "../config/config.ts";
 import { Arrivals } from "./arrivals.ts";
 import { membersOf } from "./members.ts";
+import { takeLease } from "./lease.ts";
 import { restoreDatabases } from "./restoring.ts";
 
 export interface FleetStart {
@@ -115,7 +116,6 @@ export class RunningFleet {
   }
 }
 
-/** A store that is away keeps nothing from starting whose databases are all there: then the lease is had later. */
 async function leaseFor({
   fleet,
   client,
@@ -124,23 +124,16 @@ async function leaseFor({
   takeOver,
   signal,
 }: FleetStart): Promise<Lease | undefined> {
-  if (fleet.leaseMs === 0) return undefined;
+  if (fleet.root.leaseMs === 0) return undefined;
   const mustRestore = fleet.restoreOnBoot && (await isMissing(fleet));
-  const lease = new Lease({
+  return takeLease({
     client,
     patientClient: mustRestore ? patientClient : undefined,
-    ttlMs: fleet.leaseMs,
+    ttlMs: fleet.root.leaseMs,
     takeOver,
     logger,
+    signal,
   });
-  try {
-    await lease.acquire(signal);
-  } catch (error) {
-    if (mustRestore || !ReplicaError.is(error) || signal.aborted) throw error;
-    logger("warn", "the replica does not answer; its lease is taken when it does", { error: error.message });
-    void lease.acquireEventually();
-  }
-  return lease;
 }
 
 async function isMissing(fleet: FleetConfig): Promise<boolean> {

@@ -89,6 +89,7 @@ describe("a litestream.yml", () => {
               snapshotIntervalMs: 0,
               retentionMs: 86_400_000,
               retentionCheckIntervalMs: 3_600_000,
+              leaseMs: 0,
             },
           ],
         },
@@ -96,8 +97,8 @@ describe("a litestream.yml", () => {
       exec: undefined,
       fleet: undefined,
       disabled: false,
-      logging: { level: "info", type: "text", stderr: false },
-      watch: { addr: undefined, staleMs: 300_000 },
+      logging: { level: "info", type: undefined, stderr: false },
+      watch: { addr: undefined, staleMs: 300_000, heartbeat: undefined },
       backends: {},
       warnings: [],
     });

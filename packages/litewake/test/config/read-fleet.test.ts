@@ -48,6 +48,7 @@ describe("a replication: block", () => {
         snapshotIntervalMs: 3_600_000,
         retentionMs: 259_200_000,
         retentionCheckIntervalMs: 3_600_000,
+        leaseMs: 30_000,
       },
       folder: "/work/data",
       layout: {
@@ -55,10 +56,10 @@ describe("a replication: block", () => {
         sharding: { shards: Array.from({ length: 8 }, (_, n) => `shard_${n}`), hashBits: 32, dlq: "dlq" },
       },
       restoreOnBoot: true,
-      leaseMs: 30_000,
       pointsIntervalMs: 10_000,
       maxWalBytes: undefined,
       sealed: true,
+      reshard: { keys: {}, everywhere: [] },
     });
   });
 

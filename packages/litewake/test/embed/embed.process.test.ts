@@ -205,10 +205,10 @@ describe.skipIf(process.getuid?.() !== 0)("in a container", () => {
       ...command(60),
     ]);
     await said(running, "written");
-    // The namespace's own numbers are not ours: the application is the child of init.
-    const init = fs.readFileSync(`/proc/${running.pid}/task/${running.pid}/children`, "utf8").trim();
-    const [child = ""] = fs.readFileSync(`/proc/${init}/task/${init}/children`, "utf8").trim().split(" ");
-    process.kill(Number(child), "SIGKILL");
+    // The namespace's own numbers are not ours: below unshare come the shell that reaps, litewake, and the application.
+    const childOf = (pid: number): number =>
+      Number(fs.readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")[0]);
+    process.kill(childOf(childOf(childOf(running.pid))), "SIGKILL");
     expect(await running.ended).toEqual({ code: 137, signal: null });
     expect(await restoredRows()).toBe(60);
   });

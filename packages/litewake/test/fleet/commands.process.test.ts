@@ -38,6 +38,20 @@ describe("replicate with a replication: block", () => {
     expect(judgeShards(container.data, SHARDS)).toEqual(whole);
   });
 
+  it.each([
+    ["exit 0", 0],
+    ["exit 1", 1],
+    ["exit 143", 143],
+    ["kill -KILL $$", 137],
+    ["kill -SEGV $$", 139],
+  ])("has every commit of a child that ends by %s, and ends as it did", async (end, expected) => {
+    const script = `${shardedWriterCommand(container.data, SHARDS, 1, KEYS).join(" ")}; ${end}`;
+    expect((await container.run("replicate", "-exec", `sh -c "${script}"`)).code).toBe(expected);
+    container.wipe();
+    expect((await container.run("restore")).code).toBe(0);
+    expect(judgeShards(container.data, SHARDS)).toEqual(whole);
+  });
+
   it("keeps what is there", async () => {
     await filled();
     const { stdout } = await container.run("replicate", "-exec", "true");

@@ -2,6 +2,7 @@
 import { LitewakeError } from "@litewake/core";
 import { DEFAULT_LOGGING } from "../../config/config.ts";
 import type { Command } from "../command.ts";
+import { giveWayToReaper } from "../first-process.ts";
 import { createLogger } from "../log.ts";
 import { runAlone } from "../running.ts";
 
@@ -14,6 +15,7 @@ export const init: Command = {
   async run({ positional }) {
     if (positional.length === 0)
       throw new LitewakeError("usage", "init needs a command", { next: "litewake init -- node app.js" });
+    giveWayToReaper();
     return runAlone(positional, createLogger({ ...DEFAULT_LOGGING, level: "warn", stderr: true }));
   },
 };

@@ -1,6 +1,6 @@
 // `litewake replicate`: follows databases and ships what they commit, until it is told to stop.
 import fs from "node:fs";
-import { type DatabaseReplication, LitewakeError, type Logger, Replication } from "@litewake/core";
+import { LitewakeError, type Logger } from "@litewake/core";
 import {
   countInto,
   metered,
@@ -8,14 +8,17 @@ import {
   type OperationMetrics,
   type ReplicaClient,
 } from "@litewake/core/backend";
-import type { Config, DatabaseConfig, FleetConfig, ReplicaConfig } from "../../config/config.ts";
+import type { Config, FleetConfig, ReplicaConfig } from "../../config/config.ts";
 import { DEFAULT_LOGGING, DEFAULT_WATCH } from "../../config/config.ts";
 import { absolute } from "../../config/absolute.ts";
+import { RunningDatabases } from "../../fleet/databases.ts";
 import { RunningFleet } from "../../fleet/start.ts";
 import { listenForCommands } from "../../watching/control.ts";
+import { Heartbeat } from "../../watching/heartbeat.ts";
 import { parseAddress, StatusServer } from "../../watching/server.ts";
 import { type Command, note } from "../command.ts";
 import { lineOf } from "../exit-code.ts";
+import { giveWayToReaper } from "../first-process.ts";
 import type { ParsedArguments } from "../flags.ts";
 import { createLogger } from "../log.ts";
 import { DEFAULT_PATIENCE_MS, patient } from "../patience.ts";
@@ -65,27 +68,6 @@ async function configOf(flags: ParsedArguments): Promise<Config> {
   };
 }
 
-async function replicationOf(
-  database: DatabaseConfig,
-  config: Config,
-  starting: Starting,
-): Promise<DatabaseReplication> {
-  const replicas = await Promise.all(
-    database.replicas.map(async (replica) => {
-      const client = await openCounted(replica, config, starting);
-      const { name, syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs } = replica;
-      return { name, client, syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs };
-    }),
-  );
-  return {
-    path: database.path,
-    metaPath: database.metaPath,
-    maxWalBytes: database.maxWalBytes,
-    replicas,
-    ...(database.sealed ? {} : { tuning: { sealFromBytes: Number.POSITIVE_INFINITY } }),
-  };
-}
-
 async function run(flags: ParsedArguments): Promise<number> {
   const once = flags.boolean("once");
   if (once && flags.string("exec") !== undefined)
@@ -95,6 +77,7 @@ async function run(flags: ParsedArguments): Promise<number> {
   for (const warning of config.warnings) logger("warn", warning);
   // Split before anything starts: an open quote is a mistake of the command line.
   const exec = shellWords(flags.string("exec") ?? config.exec ?? "");
+  if (exec.length > 0 && !once) giveWayToReaper();
   const off = whyNot(config);
   if (off !== undefined) {
     note(`litewake: ${off}`);
@@ -104,10 +87,11 @@ async function run(flags: ParsedArguments): Promise<number> {
   const operations = new Map<string, OperationMetrics>();
   using signals = new StopSignals(logger);
   try {
+    const start = { logger, clients, operations, signals };
     const starting =
       config.fleet === undefined
-        ? startDatabases(config, flags, { logger, clients, operations })
-        : startFleet(config.fleet, config, flags, { logger, clients, operations, signals });
+        ? startDatabases(config, flags, start)
+        : startFleet(config.fleet, config, flags, start);
     const running = await Promise.race([starting, signals.hurried]);
     if (once) return await finish(running, signals, 0);
     await using _servers = await watch(running, config, flags, { logger, operations }).catch(async (error: unknown) => {
@@ -140,6 +124,10 @@ interface Starting {
   readonly operations: Map<string, OperationMetrics>;
 }
 
+interface RunStart extends Starting {
+  readonly signals: StopSignals;
+}
+
 /** Opens a client whose calls are counted. */
 async function openCounted(
   replica: ReplicaConfig,
@@ -160,20 +148,21 @@ async function watch(
   flags: ParsedArguments,
   { logger, operations }: Pick<Starting, "logger" | "operations">,
 ): Promise<AsyncDisposable> {
-  const { addr, staleMs } = config.watch;
+  const { addr, staleMs, heartbeat } = config.watch;
   const watched = {
     get status() {
       return running.status;
     },
     operations,
   };
-  const servers: StatusServer[] = [];
+  const servers: AsyncDisposable[] = [];
   const address = addr === undefined ? undefined : parseAddress(addr);
   if (address !== undefined) {
     const server = await StatusServer.listen(address, { watched, staleMs, logger });
     servers.push(server);
     logger("info", "metrics are served", { port: server.port });
   }
+  if (heartbeat !== undefined) servers.push(new Heartbeat({ ...heartbeat, watched, staleMs, logger }));
   if (flags.positional.length === 0) {
     const point = running instanceof RunningFleet ? (name: string) => running.point(name) : undefined;
     const control = await listenForCommands(configFile(flags), { watched, staleMs, point, logger });
@@ -186,26 +175,38 @@ async function watch(
   };
 }
 
-async function startDatabases(config: Config, flags: ParsedArguments, starting: Starting): Promise<Running> {
-  if (config.databases.length === 0)
+async function startDatabases(config: Config, flags: ParsedArguments, starting: RunStart): Promise<Running> {
+  const { databases } = config;
+  if (databases.length === 0)
     throw new LitewakeError("usage", "there is no database to replicate", { next: "add one under `dbs:`" });
   refuseMissingOnce(config, flags);
-  const databases = await Promise.all(config.databases.map((database) => replicationOf(database, config, starting)));
-  return Replication.start({ databases, logger: starting.logger, newHistory: flags.boolean("new-history") });
+  const { logger, signals } = starting;
+  return RunningDatabases.start({
+    databases,
+    open: (replica) => openCounted(replica, config, starting),
+    logger,
+    newHistory: flags.boolean("new-history"),
+    takeOver: flags.boolean("take-over"),
+    signal: stopSignalOf(signals),
+  });
+}
+
+function stopSignalOf(signals: StopSignals): AbortSignal {
+  const stop = new AbortController();
+  void signals.first.then(() => stop.abort());
+  return stop.signal;
 }
 
 async function startFleet(
   fleet: FleetConfig,
   config: Config,
   flags: ParsedArguments,
-  starting: Starting & { signals: StopSignals },
+  starting: RunStart,
 ): Promise<Running> {
   const { logger, signals } = starting;
   if (!fleet.restoreOnBoot) refuseMissingOnce(config, flags);
   const client = await openCounted(fleet.root, config, starting);
   const patientClient = patient(client, DEFAULT_PATIENCE_MS, (line) => logger("warn", line));
-  const stop = new AbortController();
-  void signals.first.then(() => stop.abort());
   return RunningFleet.start({
     fleet,
     client,
@@ -213,7 +214,7 @@ async function startFleet(
     logger,
     newHistory: flags.boolean("new-history"),
     takeOver: flags.boolean("take-over"),
-    signal: stop.signal,
+    signal: stopSignalOf(signals),
     progress: true,
   });
 }

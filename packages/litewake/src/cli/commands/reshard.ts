@@ -27,9 +27,9 @@ async function run(flags: ParsedArguments): Promise<number> {
   const logger = createLogger({ ...config.logging, stderr: true });
   const client = patient(store, patienceOf(flags), (line) => note(`litewake: ${line}`));
   // What is only looked at needs no lease.
-  const holds = fleet.leaseMs > 0 && !flags.boolean("dry-run");
+  const holds = fleet.root.leaseMs > 0 && !flags.boolean("dry-run");
   const lease = holds
-    ? new Lease({ client, ttlMs: fleet.leaseMs, takeOver: flags.boolean("take-over"), logger })
+    ? new Lease({ client, ttlMs: fleet.root.leaseMs, takeOver: flags.boolean("take-over"), logger })
     : undefined;
   try {
     await lease?.acquire(stop.signal);

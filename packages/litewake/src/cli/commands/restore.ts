@@ -11,7 +11,7 @@ import {
   type RestoreRequest,
   type RestoreTarget,
 } from "@litewake/core";
-import type { Config, FleetConfig } from "../../config/config.ts";
+import { type Config, DEFAULT_LOGGING, type FleetConfig } from "../../config/config.ts";
 import { restoreDatabases } from "../../fleet/restoring.ts";
 import { type Command, note, print, printJson } from "../command.ts";
 import type { ParsedArguments } from "../flags.ts";
@@ -121,7 +121,7 @@ async function run(flags: ParsedArguments): Promise<number> {
     client: patient(client, patienceMs, tell),
   }));
   for (const signal of STOP_SIGNALS) process.once(signal, onSignal);
-  const logger = createLogger({ level: "warn", type: "text", stderr: true });
+  const logger = createLogger({ ...DEFAULT_LOGGING, level: "warn", stderr: true });
   try {
     return await restoreOrPlan(flags, {
       replicas,
