@@ -55,6 +55,9 @@ export class Fleet implements AsyncDisposable {
   readonly #stop = new AbortController();
   #pointed = "";
   #running: Promise<void> = Promise.resolve();
+  #retaining: Promise<void> = Promise.resolve();
+  /** On the host's clock; what is old goes by the store's. */
+  #nextRetention = 0;
 
   private constructor(options: FleetOptions, parts: FleetParts, replication: Replication) {
     this.#options = options;
@@ -149,6 +152,7 @@ export class Fleet implements AsyncDisposable {
     );
     const point = { name, takenAt, epoch: this.manifest?.epoch ?? 0, places };
     await publishPoint(this.#client, point, { signal: deadline });
+    this.#retaining = this.#retaining.then(() => this.#retainPoints());
     return { ...point, heldMs: cut.heldMs };
   }
 
@@ -174,18 +178,11 @@ export class Fleet implements AsyncDisposable {
 
   async #work(): Promise<void> {
     const { signal } = this.#stop;
-    const { pointsIntervalMs, retentionCheckIntervalMs, retentionMs } = this.#options;
-    const jobs: Promise<void>[] = [];
-    if (pointsIntervalMs > 0) jobs.push(this.#every(pointsIntervalMs, () => this.#pointIfChanged(signal)));
-    if (retentionMs > 0) jobs.push(this.#every(retentionCheckIntervalMs, () => this.#retainPoints(signal)));
-    await Promise.all(jobs);
-  }
-
-  async #every(ms: number, work: () => Promise<void>): Promise<void> {
-    const { signal } = this.#stop;
+    const { pointsIntervalMs } = this.#options;
+    if (pointsIntervalMs === 0) return;
     while (!signal.aborted) {
-      await sleep(ms, undefined, { signal, ref: false }).catch(() => {});
-      if (!signal.aborted) await work();
+      await sleep(pointsIntervalMs, undefined, { signal, ref: false }).catch(() => {});
+      if (!signal.aborted) await this.#pointIfChanged(signal);
     }
   }
 
@@ -204,20 +201,20 @@ export class Fleet implements AsyncDisposable {
     }
   }
 
-  // A point older than the window names places that retention has deleted, or will.
-  async #retainPoints(signal: AbortSignal): Promise<void> {
+  // A point older than the window names places that retention has deleted, or will. It becomes so only by a newer one.
+  async #retainPoints(): Promise<void> {
+    const { retentionMs, retentionCheckIntervalMs, logger } = this.#options;
+    const { signal } = this.#stop;
+    if (retentionMs === 0 || Date.now() < this.#nextRetention || signal.aborted) return;
+    this.#nextRetention = Date.now() + retentionCheckIntervalMs;
     try {
       const points = await listPoints(this.#client, { signal });
       const newest = points.at(-1)?.publishedAt.getTime() ?? 0;
-      const old = points.filter(({ publishedAt }) => publishedAt.getTime() < newest - this.#options.retentionMs);
-      if (old.length > 0)
-        await this.#client.delete(
-          old.map(({ key }) => key),
-          { signal },
-        );
+      const old = points.filter(({ publishedAt }) => publishedAt.getTime() < newest - retentionMs);
+      const keys = old.map(({ key }) => key);
+      if (keys.length > 0) await this.#client.delete(keys, { signal });
     } catch (error) {
-      if (!signal.aborted)
-        this.#options.logger("warn", "old restore points could not be deleted", { error: String(error) });
+      if (!signal.aborted) logger("warn", "old restore points could not be deleted", { error: String(error) });
     }
   }
 
@@ -226,6 +223,7 @@ export class Fleet implements AsyncDisposable {
     const signal = options.signal ?? AbortSignal.timeout(STOP_DEADLINE_MS);
     this.#stop.abort();
     await this.#running;
+    await this.#retaining;
     // The application has mostly ended by now: a restore to this point loses nothing.
     if (this.#options.pointsIntervalMs > 0 && this.failure === undefined) {
       const synced = await this.#replication.sync({ signal }).then(
