@@ -41,6 +41,7 @@ const tasks = {
     () => run("oxfmt", ["-c", "tooling/lint/oxfmt.json", "packages", "tooling", "examples", "!**/*.md"]),
   ],
   test: [install, build, () => run(testNode, ["tooling/run/test.mjs", ...process.argv.slice(3)])],
+  bench: [install, build, () => run("node", ["tooling/bench/src/main.ts", ...process.argv.slice(3)])],
   demo: [install, build, () => run("node", ["tooling/demo/demo.mjs", ...process.argv.slice(3)])],
 };
 

@@ -1,0 +1,113 @@
+// What a replicator costs the writer: transactions of two rows, with each replicator beside it and with none.
+import fs from "node:fs";
+import path from "node:path";
+import { runToEnd } from "@litewake-tooling/testkit";
+import { configure, type Contender, contenders, replicate } from "../contenders.ts";
+import { type Bound, type Figure, Rounds, type Side } from "../figures.ts";
+import type { Run, Scenario } from "../scenario.ts";
+
+interface WriterFigures {
+  readonly mean: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+  readonly perSecond: number;
+}
+
+const writer = path.join(import.meta.dirname, "../writer.ts");
+
+/** One life of a database under the writer. */
+async function write(
+  folder: string,
+  who: Contender | undefined,
+  seconds: number,
+  rate: number,
+): Promise<WriterFigures> {
+  fs.mkdirSync(folder, { recursive: true });
+  const database = path.join(folder, "bench.db");
+  // The database is there before the replicator, and its first snapshot is over before the clock runs.
+  await runToEnd(process.execPath, [writer, database, "0.2", "0"]);
+  const place = { kind: "file", folder: path.join(folder, "replica") } as const;
+  const running =
+    who === undefined
+      ? undefined
+      : await replicate(
+          who,
+          configure(who, path.join(folder, "bench.yml"), [{ path: database, place }], { syncIntervalMs: 1000 }),
+        );
+  try {
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    const { stdout, code, stderr } = await runToEnd(process.execPath, [
+      writer,
+      database,
+      String(seconds),
+      String(rate),
+    ]);
+    if (code !== 0) throw new Error(`the writer ended with ${code}: ${stderr}`);
+    const line = stdout.split("\n").find((text) => text.startsWith("report "));
+    return JSON.parse(line?.slice("report ".length) ?? "{}") as WriterFigures;
+  } finally {
+    await running?.kill9();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function scenario(
+  name: string,
+  about: string,
+  seconds: number,
+  rate: number,
+  bounds: Partial<Record<keyof WriterFigures, Bound>>,
+): Scenario {
+  return {
+    name,
+    about,
+    servers: false,
+    async run({ rounds, folder, say }: Run): Promise<Figure[]> {
+      const sides: [Side, Contender | undefined][] = [["alone", undefined]];
+      for (const who of await contenders(["litewake", "0.3.13", "0.5.17"])) sides.push([who.name, who]);
+      const measures = new Map<keyof WriterFigures, Rounds>();
+      for (let round = 0; round < rounds; round++) {
+        for (const [side, who] of sides) {
+          const figures = await write(path.join(folder, `${side}-${round}`), who, seconds, rate);
+          for (const [measure, value] of Object.entries(figures) as [keyof WriterFigures, number][]) {
+            const found = measures.get(measure) ?? new Rounds();
+            measures.set(measure, found);
+            found.add(side, value);
+          }
+          say(
+            `${side}: mean ${figures.mean.toFixed(3)} ms, p99 ${figures.p99.toFixed(3)}, p99.9 ${figures.p999.toFixed(3)}, max ${figures.max.toFixed(1)}, ${Math.round(figures.perSecond)} tx/s`,
+          );
+        }
+      }
+      return Object.entries(bounds).flatMap(([measure, bound]) => {
+        const found = measures.get(measure as keyof WriterFigures);
+        if (found === undefined || bound === undefined) return [];
+        const unit = measure === "perSecond" ? "tx/s" : "ms";
+        return [
+          found.figure(
+            { scenario: name, what: `${about}: ${measure === "perSecond" ? "transactions" : measure}`, unit },
+            found.ratio("litewake", "alone"),
+            bound,
+          ),
+        ];
+      });
+    },
+  };
+}
+
+const times = (op: Bound["op"], value: number): Bound => ({ op, value, of: "× alone" });
+
+export const writeFull: Scenario = scenario("write-full", "write cost at full speed", 8, 0, {
+  mean: times("<=", 0.95),
+  perSecond: times(">=", 1.02),
+  p99: times("<=", 1.2),
+  p999: times("<=", 0.5),
+});
+
+export const writePaced: Scenario = scenario("write-300", "write cost at 300 tx/s", 10, 300, {
+  mean: times("<=", 1.01),
+  p99: times("<=", 1.05),
+  max: times("<=", 1),
+});
