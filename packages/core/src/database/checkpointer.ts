@@ -1,6 +1,6 @@
 // The checkpoint connection: where SQLite says the log ends, and writing frames back into the database file.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { isBusy, LogUnreadable } from "./sqlite.ts";
+import { isBusy, LogUnreadable, shrinkMemory } from "./sqlite.ts";
 
 /** SQLite's own figures for the live WAL, in frames. */
 export interface LogState {
@@ -55,6 +55,10 @@ export class Checkpointer {
       if (!isBusy(error)) throw error;
       return { busy: true, log: -1, checkpointed: -1 };
     }
+  }
+
+  shrink(): void {
+    shrinkMemory(this.#connection);
   }
 
   close(): void {

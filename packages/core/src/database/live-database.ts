@@ -5,7 +5,7 @@ import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { ReadMark } from "./read-mark.ts";
-import { connect, isBusy, isNotADatabase, requireSafeSqlite } from "./sqlite.ts";
+import { connect, isBusy, isNotADatabase, requireSafeSqlite, shrinkMemory } from "./sqlite.ts";
 import { WalFile } from "./wal-file.ts";
 
 const MAGIC = "SQLite format 3\0";
@@ -128,6 +128,12 @@ export class LiveDatabase {
   /** Whether the schema holds nothing at all, as in a database that an application has only just created. */
   isEmpty(): boolean {
     return this.#keeper.prepare("select 1 from sqlite_schema limit 1").get() === undefined;
+  }
+
+  /** Gives back what the connections have cached: 110 kB each, which adds up where many databases rest. */
+  shrink(): void {
+    for (const held of [...this.marks, this.checkpointer]) held.shrink();
+    for (const connection of [this.sealer, this.#keeper]) shrinkMemory(connection);
   }
 
   /** Closes every connection and leaves the WAL in place. */

@@ -1,5 +1,6 @@
 // A read transaction: the only thing that keeps everyone, in every process, from restarting the WAL.
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { shrinkMemory } from "./sqlite.ts";
 
 /**
  * One connection whose read transaction marks a place in the WAL. `BEGIN` alone marks nothing: a `SELECT` must follow.
@@ -31,6 +32,10 @@ export class ReadMark {
     if (!this.#held) return;
     this.#held = false;
     this.#connection.exec("commit");
+  }
+
+  shrink(): void {
+    shrinkMemory(this.#connection);
   }
 
   close(): void {

@@ -77,3 +77,8 @@ export function connect(path: string, options: { readonly readOnly?: boolean } =
   connection.exec("pragma wal_autocheckpoint=0");
   return connection;
 }
+
+/** Frees a connection's page cache, as far as no page is in use. Locks and a read mark stay as they are. */
+export function shrinkMemory(connection: DatabaseSync): void {
+  connection.exec("pragma shrink_memory");
+}

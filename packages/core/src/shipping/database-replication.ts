@@ -290,6 +290,7 @@ export class DatabaseReplicator implements Lockable {
   // Mark 0 is held and everything shipped: until the files change there is nothing to do and no timer.
   async #rest(session: DatabaseSession): Promise<void> {
     session.noteRest(this.#shippings.map((shipping) => shipping.shipper));
+    session.database.shrink();
     await this.#waitForChange(undefined);
   }
 
