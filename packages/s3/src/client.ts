@@ -84,6 +84,9 @@ export class S3ReplicaClient implements ReplicaClient {
     const range = rangeHeader(offset, length);
     const input = { ...where, ...(range === undefined ? {} : { Range: range }) };
     const answer = await this.#call("get", key, signal, async (abortSignal) => {
+      const quick = await this.#connection.quick.get(input.Key, range, abortSignal);
+      if (quick !== undefined) return { Body: quick.body, ContentLength: quick.bytes };
+      throwIfAborted(abortSignal, "get", key);
       try {
         return await this.#connection.s3.send(new GetObjectCommand(input), { abortSignal });
       } catch (error) {

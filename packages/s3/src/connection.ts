@@ -3,11 +3,13 @@ import { createHash } from "node:crypto";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { type HttpAgents, httpAgents } from "@litewake/core/backend";
 import type { S3Options } from "./options.ts";
+import { QuickGet } from "./quick-get.ts";
 
 const CONNECT_MS = 10_000;
 
 export interface Connection {
   readonly s3: S3Client;
+  readonly quick: QuickGet;
   close(): void;
 }
 
@@ -19,6 +21,7 @@ export function connect(options: S3Options): Connection {
   if (options.profile.deleteNeedsMd5) sendMd5OfDeletes(s3);
   return {
     s3,
+    quick: new QuickGet(s3, agents, options.encryption?.kind === "customer"),
     close: () => {
       s3.destroy();
       agents.destroy();

@@ -29,7 +29,7 @@ export async function shardedReplica(
   const url = `s3://${minio.bucket}/${prefix}?endpoint=${minio.endpoint}&region=${minio.region}`;
   fs.writeFileSync(
     config,
-    `replication:\n  enabled: true\n  shard_count: ${shards}\n  dlq: false\n  replica_url: "${url}"\n`,
+    `data_dir: ${path.join(made, "data")}\nreplication:\n  enabled: true\n  shard_count: ${shards}\n  dlq: false\n  replica_url: "${url}"\n`,
   );
   const who = await contender("litewake");
   await measured([...who.command, "replicate", "-once", "-config", config], who.environment);

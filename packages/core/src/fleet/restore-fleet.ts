@@ -27,7 +27,7 @@ export interface FleetRestoreRequest {
   readonly target?: PointTarget | undefined;
   /** Databases restored at the same time; default 8. */
   readonly atOnce?: number | undefined;
-  /** Objects of one database fetched at the same time; default 8. */
+  /** Objects of one database fetched at the same time; by default 64 are, over all. */
   readonly parallelism?: number | undefined;
   readonly integrityCheck?: IntegrityCheck | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -48,6 +48,7 @@ export interface FleetRestoreResult {
 }
 
 const AT_ONCE = 8;
+const CALLS_AT_ONCE = 64;
 
 /**
  * Restores, or leaves nothing behind. Kinds of failure as of `restore`, each line with the database's name; `refused` also
@@ -87,10 +88,12 @@ async function restoreAll(request: FleetRestoreRequest): Promise<FleetRestoreRes
   const failed = new AbortController();
   const signals = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
   try {
-    await eachInParallel(missing, request.atOnce ?? AT_ONCE, async (member) => {
+    const atOnce = Math.min(missing.length, request.atOnce ?? AT_ONCE);
+    const parallelism = request.parallelism ?? Math.ceil(CALLS_AT_ONCE / Math.max(1, atOnce));
+    await eachInParallel(missing, atOnce, async (member) => {
       if (failed.signal.aborted) return;
       try {
-        const result = await restoreMember(member, point, request, signals);
+        const result = await restoreMember(member, point, { ...request, parallelism }, signals);
         if (result === undefined) fresh.push(member.name);
         else {
           done.push({ ...member, result });

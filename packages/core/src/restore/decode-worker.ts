@@ -2,45 +2,79 @@
 import { parentPort } from "node:worker_threads";
 import { Lz4Error, type Lz4ErrorCode } from "../codec/lz4-error.ts";
 import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
+import { type CopiedObject, ObjectCopy } from "./object-copy.ts";
 
 /** The next chunk of an object, its end (`chunk` is undefined), or that nobody wants more of it. */
 export type DecodeRequest =
-  | { readonly stream: number; readonly chunk: Uint8Array<ArrayBuffer> | undefined }
+  | {
+      readonly stream: number;
+      /** Valid until the answer. */
+      readonly chunk: Uint8Array | undefined;
+      /** The plain bytes go into this file, and not back. */
+      readonly descriptor?: number;
+    }
   | { readonly stream: number; readonly close: true };
+
+/** An error's own class does not survive the way between threads. */
+export type DecodeFailure =
+  | { readonly code: Lz4ErrorCode; readonly offset: number; readonly what: string }
+  | { readonly errno: string; readonly message: string };
 
 export interface DecodeAnswer {
   readonly stream: number;
   readonly parts: readonly Uint8Array[];
   readonly skippable: readonly Uint8Array[];
-  readonly error: { readonly code: Lz4ErrorCode; readonly offset: number; readonly what: string } | undefined;
+  /** At the end of an object that went into a file. */
+  readonly copied?: CopiedObject;
+  readonly error: DecodeFailure | undefined;
 }
 
 const decoders = new Map<number, Lz4FrameDecoder>();
+const copies = new Map<number, ObjectCopy>();
 const port = parentPort;
 
 port?.on("message", (request: DecodeRequest) => {
   if ("close" in request) {
     decoders.delete(request.stream);
+    copies.delete(request.stream);
     return;
   }
-  const answer = take(request.stream, request.chunk);
+  const { stream, chunk, descriptor } = request;
+  let answer: DecodeAnswer;
+  try {
+    answer = descriptor === undefined ? decode(stream, chunk) : copy(stream, chunk, descriptor);
+  } catch (error) {
+    answer = { stream, parts: [], skippable: [], error: failureOf(error) };
+  }
   const buffers = new Set<ArrayBuffer>();
   for (const part of answer.parts) if (part.buffer instanceof ArrayBuffer) buffers.add(part.buffer);
   port.postMessage(answer, [...buffers]);
 });
 
-function take(stream: number, chunk: Uint8Array | undefined): DecodeAnswer {
+function decode(stream: number, chunk: Uint8Array | undefined): DecodeAnswer {
   let decoder = decoders.get(stream);
   if (decoder === undefined) decoders.set(stream, (decoder = new Lz4FrameDecoder()));
-  try {
-    const parts = chunk === undefined ? [] : decoder.push(chunk).map(detachable);
-    if (chunk === undefined) decoder.end();
-    return { stream, parts, skippable: decoder.skippable, error: undefined };
-  } catch (error) {
-    if (!(error instanceof Lz4Error)) throw error;
+  const parts = chunk === undefined ? [] : decoder.push(chunk).map(detachable);
+  if (chunk === undefined) decoder.end();
+  return { stream, parts, skippable: decoder.skippable, error: undefined };
+}
+
+function copy(stream: number, chunk: Uint8Array | undefined, descriptor: number): DecodeAnswer {
+  let copying = copies.get(stream);
+  if (copying === undefined) copies.set(stream, (copying = new ObjectCopy(descriptor)));
+  const answer = { stream, parts: [], skippable: [], error: undefined };
+  if (chunk === undefined) return { ...answer, copied: copying.end() };
+  copying.push(chunk);
+  return answer;
+}
+
+function failureOf(error: unknown): DecodeFailure {
+  if (error instanceof Lz4Error) {
     const { code, offset, message } = error;
-    return { stream, parts: [], skippable: [], error: { code, offset, what: message.replace(/ at byte \d+$/, "") } };
+    return { code, offset, what: message.replace(/ at byte \d+$/, "") };
   }
+  if (error instanceof Error && "code" in error) return { errno: String(error.code), message: error.message };
+  throw error;
 }
 
 // A part that shares its memory with another cannot be handed over.

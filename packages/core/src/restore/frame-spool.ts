@@ -20,7 +20,7 @@ export class FrameSpool implements Disposable {
   #readBuffer: Uint8Array | undefined;
 
   /** `file` is created when more than `memoryBytes` are held. */
-  constructor(file: string, frameBytes: number, memoryBytes: number = 64 << 20) {
+  constructor(file: string, frameBytes: number, memoryBytes: number = 32 << 20) {
     this.#path = file;
     this.frameBytes = frameBytes;
     this.blockFrames = Math.floor(BLOCK_BYTES / frameBytes);

@@ -2,7 +2,7 @@
 import type { ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
 import { LitewakeError } from "../errors.ts";
-import { decodeSegmentProof, decodeSnapshotProof } from "../replica/proof.ts";
+import { decodeSegmentProof } from "../replica/proof.ts";
 import type { Position } from "../replica/position.ts";
 import type { SegmentRecord } from "../replica/segment-table.ts";
 import { type DecodedObject, ObjectDecoder } from "./object-decoder.ts";
@@ -11,12 +11,12 @@ import type { RestorePlan } from "./plan.ts";
 import { prefetch } from "./prefetch.ts";
 import type { ProgressMeter } from "./progress.ts";
 import { type ProvablePoint, type RefusedPlace, RestoreRefusal } from "./refusal.ts";
-import { type CopiedSnapshot, copySnapshot } from "./snapshot-copy.ts";
+import { type CopiedSnapshot, judgeSnapshot } from "./snapshot.ts";
 import { WalPages } from "./wal-pages.ts";
 import { type WalEnd, WalVerifier } from "./wal-verifier.ts";
 
 /** Plain bytes read ahead over all segments. */
-const READ_AHEAD_BYTES = 32 << 20;
+const READ_AHEAD_BYTES = 16 << 20;
 
 export interface MaterializeOptions {
   readonly client: ReplicaClient;
@@ -86,9 +86,11 @@ interface Fetching extends MaterializeOptions {
 async function fetchSnapshot({ client, plan, output, progress, decoder, signal }: Fetching): Promise<CopiedSnapshot> {
   const { key, size, index } = plan.snapshot;
   const place = { generation: plan.generation, index };
-  const object = decoder.decode(fetched(client, key, progress, signal), size);
   try {
-    return await copySnapshot(object.chunks, () => decodeSnapshotProof(object.skippable()), output, place);
+    const copied = await decoder.copy(fetched(client, key, progress, signal), size, output.descriptor);
+    // Most of it stays as it is: on its way to the disk while the WAL is still read.
+    output.sync().catch(() => {});
+    return judgeSnapshot(copied, place);
   } catch (error) {
     throw unreadable(error, "snapshot", place);
   }

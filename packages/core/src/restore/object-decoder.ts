@@ -3,13 +3,16 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
 import { Lz4Error } from "../codec/lz4-error.ts";
-import type { DecodeAnswer, DecodeRequest } from "./decode-worker.ts";
+import type { DecodeAnswer, DecodeFailure, DecodeRequest } from "./decode-worker.ts";
+import { type CopiedObject, ObjectCopy } from "./object-copy.ts";
 
 /** A worker starts in some 40 ms; below this much there is nothing to gain. Bytes as stored. */
 const WORTH_THREADS_BYTES = 8 << 20;
 /** An object this small is decoded in place: a message to a worker costs more. */
-const SMALL_BYTES = 64 << 10;
+const SMALL_BYTES = 256 << 10;
 const BATCH_BYTES = 1 << 20;
+/** Batches on their way to the thread that copies: one is worked on, the others wait. */
+const SLOTS = 4;
 
 /** The plain bytes of one object; the payloads of its skippable frames are whole before the first of them. */
 export interface DecodedObject {
@@ -42,15 +45,27 @@ export class ObjectDecoder implements AsyncDisposable {
     return { chunks: decodeAll(stored, open), skippable: () => decoding?.skippable ?? [] };
   }
 
+  /** Writes the plain bytes of an object into a file, from its first byte on. Throws `Lz4Error`, or the disk's error. */
+  async copy(stored: AsyncIterable<Uint8Array>, size: number, descriptor: number): Promise<CopiedObject> {
+    const thread = this.#threadFor(size);
+    if (thread !== undefined) return thread.copy(stored, descriptor);
+    const copying = new ObjectCopy(descriptor);
+    for await (const chunk of stored) copying.push(chunk);
+    return copying.end();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#threads.map((thread) => thread.terminate()));
   }
 
   #open(size: number): Decoding {
-    if (this.#limit === 0 || size <= SMALL_BYTES) return new DecodingHere();
+    return this.#threadFor(size)?.open() ?? new DecodingHere();
+  }
+
+  #threadFor(size: number): DecodeThread | undefined {
+    if (this.#limit === 0 || size <= SMALL_BYTES) return undefined;
     const at = this.#next++ % this.#limit;
-    const thread = (this.#threads[at] ??= new DecodeThread());
-    return thread.open();
+    return (this.#threads[at] ??= new DecodeThread());
   }
 }
 
@@ -124,7 +139,7 @@ interface Waiting {
 
 class DecodeThread {
   readonly #worker: Worker;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Map<number, Waiting[]>();
   #streams = 0;
   #failed: Error | undefined;
 
@@ -133,9 +148,8 @@ class DecodeThread {
     this.#worker = new Worker(new URL(file, import.meta.url));
     this.#worker.unref();
     this.#worker.on("message", (answer: DecodeAnswer) => {
-      const waiting = this.#waiting.get(answer.stream);
-      this.#waiting.delete(answer.stream);
-      waiting?.resolve(answer);
+      // Answers come in the order of the questions.
+      this.#waiting.get(answer.stream)?.shift()?.resolve(answer);
     });
     this.#worker.on("error", (error) => this.#fail(error));
     this.#worker.on("exit", () => this.#fail(new Error("the decoding thread ended")));
@@ -145,8 +159,7 @@ class DecodeThread {
     const stream = this.#streams++;
     let skippable: readonly Uint8Array[] = [];
     const ask = async (chunk: Uint8Array<ArrayBuffer> | undefined): Promise<readonly Uint8Array[]> => {
-      const answer = await this.#ask({ stream, chunk });
-      if (answer.error !== undefined) throw new Lz4Error(answer.error.code, answer.error.offset, answer.error.what);
+      const answer = await this.#ask({ stream, chunk }, chunk === undefined ? [] : [chunk.buffer]);
       if (answer.skippable.length > 0) skippable = answer.skippable;
       return answer.parts;
     };
@@ -160,24 +173,89 @@ class DecodeThread {
     };
   }
 
+  /** Batches go through memory that both threads see, and that is used again and again. */
+  async copy(stored: AsyncIterable<Uint8Array>, descriptor: number): Promise<CopiedObject> {
+    const stream = this.#streams++;
+    const slots = Array.from({ length: SLOTS }, () => new Slot());
+    try {
+      let at = 0;
+      for await (const chunk of stored) {
+        for (let rest = chunk; rest.byteLength > 0;) {
+          const slot = slots[at % SLOTS] ?? new Slot();
+          await slot.free;
+          rest = slot.fill(rest);
+          if (!slot.isFull) break;
+          slot.send((bytes) => this.#ask({ stream, chunk: bytes, descriptor }));
+          at += 1;
+        }
+      }
+      slots[at % SLOTS]?.send((bytes) => this.#ask({ stream, chunk: bytes, descriptor }));
+      for (const slot of slots) await slot.free;
+      const { copied } = await this.#ask({ stream, chunk: undefined, descriptor });
+      if (copied === undefined) throw new Error("the decoding thread gave no answer");
+      return copied;
+    } finally {
+      // What is under way still writes into the file, which must not be closed before.
+      await Promise.allSettled(slots.map((slot) => slot.free));
+      this.#worker.postMessage({ stream, close: true } satisfies DecodeRequest);
+    }
+  }
+
   async terminate(): Promise<void> {
     await this.#worker.terminate();
   }
 
-  #ask(request: { stream: number; chunk: Uint8Array<ArrayBuffer> | undefined }): Promise<DecodeAnswer> {
-    return new Promise((resolve, reject) => {
+  async #ask(
+    request: Exclude<DecodeRequest, { close: true }>,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<DecodeAnswer> {
+    const answer = await new Promise<DecodeAnswer>((resolve, reject) => {
       if (this.#failed !== undefined) return reject(this.#failed);
-      this.#waiting.set(request.stream, { resolve, reject });
-      this.#worker.postMessage(
-        request satisfies DecodeRequest,
-        request.chunk === undefined ? [] : [request.chunk.buffer],
-      );
+      const waiting = this.#waiting.get(request.stream) ?? [];
+      this.#waiting.set(request.stream, waiting);
+      waiting.push({ resolve, reject });
+      this.#worker.postMessage(request, [...transfer]);
     });
+    if (answer.error !== undefined) throw errorOf(answer.error);
+    return answer;
   }
 
   #fail(error: Error): void {
     this.#failed ??= error;
-    for (const waiting of this.#waiting.values()) waiting.reject(this.#failed);
+    for (const waiting of this.#waiting.values()) for (const { reject } of waiting) reject(this.#failed);
     this.#waiting.clear();
+  }
+}
+
+function errorOf(failure: DecodeFailure): Error {
+  if ("errno" in failure) return Object.assign(new Error(failure.message), { code: failure.errno });
+  return new Lz4Error(failure.code, failure.offset, failure.what);
+}
+
+/** Memory for one batch. */
+class Slot {
+  /** Resolves when it may be filled; rejects when what was sent last could not be taken. */
+  free: Promise<unknown> = Promise.resolve();
+  readonly #bytes = new Uint8Array(new SharedArrayBuffer(BATCH_BYTES));
+  #filled = 0;
+
+  get isFull(): boolean {
+    return this.#filled === BATCH_BYTES;
+  }
+
+  /** Takes as much as there is room for, and answers the rest. */
+  fill(chunk: Uint8Array): Uint8Array {
+    const part = chunk.subarray(0, BATCH_BYTES - this.#filled);
+    this.#bytes.set(part, this.#filled);
+    this.#filled += part.byteLength;
+    return chunk.subarray(part.byteLength);
+  }
+
+  send(post: (bytes: Uint8Array) => Promise<unknown>): void {
+    if (this.#filled === 0) return;
+    this.free = post(this.#bytes.subarray(0, this.#filled));
+    // Looked at when its turn comes; until then a failure is nobody's.
+    this.free.catch(() => {});
+    this.#filled = 0;
   }
 }

@@ -56,12 +56,9 @@ export class OutputFile implements AsyncDisposable {
     return this.temporary.replace(/\.tmp$/, ".spool.tmp");
   }
 
-  async write(bytes: Uint8Array, position: number): Promise<void> {
-    let at = 0;
-    while (at < bytes.byteLength) {
-      const { bytesWritten } = await this.#handle.write(bytes, at, bytes.byteLength - at, position + at);
-      at += bytesWritten;
-    }
+  /** Of the temporary file, for another thread; valid until `publish` or the disposal. */
+  get descriptor(): number {
+    return this.#handle.fd;
   }
 
   /** Writes parts one behind the other. Blocks the thread: for many small writes, which cost less that way. */
@@ -79,10 +76,14 @@ export class OutputFile implements AsyncDisposable {
     await this.#handle.truncate(bytes);
   }
 
-  /** Syncs the file, gives it its name, and syncs the folder. Refuses when something took the name meanwhile. */
+  /** Brings everything written so far to the disk. */
+  async sync(): Promise<void> {
+    await this.#handle.sync();
+  }
+
+  /** Gives the synced file its name, and syncs the folder. Refuses when something took the name meanwhile. */
   async publish(): Promise<void> {
     try {
-      await this.#handle.sync();
       await this.#close();
       await checkOutput(this.output);
       await this.#takeName();

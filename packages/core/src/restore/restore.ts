@@ -23,14 +23,17 @@ import { checkTarget, type RestoreTarget } from "./target.ts";
 
 export type { ReplicaSource };
 
+/** Objects are small, and a request waits mostly. */
+const PARALLELISM = 48;
+
 export interface RestoreRequest {
   /** Asked all at once; the one with the newest fitting state is restored, the others are there if it fails. */
   readonly replicas: readonly ReplicaSource[];
   /** Must not exist, nor SQLite's files beside it. Missing folders are made. */
   readonly output: string;
   readonly target?: RestoreTarget;
-  /** Objects fetched at the same time; default 8. */
-  readonly parallelism?: number;
+  /** Objects fetched at the same time; default 48: at 20 ms a request, some 2,000 objects a second. */
+  readonly parallelism?: number | undefined;
   /** Default `quick`; raised to `full` where the ends of the indexes could not be proved. `none` is left as it is. */
   readonly integrityCheck?: IntegrityCheck;
   readonly signal?: AbortSignal;
@@ -97,7 +100,7 @@ async function restoreFrom(candidate: Candidate, request: RestoreRequest): Promi
   await using output = await OutputFile.create(request.output, request.mode ?? 0o600);
   try {
     progress.enter("fetch");
-    const parallelism = Math.max(1, request.parallelism ?? 8);
+    const parallelism = Math.max(1, request.parallelism ?? PARALLELISM);
     const made = await materialize({ client: source.client, plan, output, parallelism, progress, signal });
     requireReached(request.target, made.position);
     if (made.openFrames > 0) {
@@ -105,7 +108,11 @@ async function restoreFrom(candidate: Candidate, request: RestoreRequest): Promi
     }
     const check = checkFor(request.integrityCheck ?? "quick", made.provenEnds);
     progress.enter("check");
+    // While SQLite looks at the file, its bytes go to the disk.
+    const synced = output.sync();
+    synced.catch(() => {});
     await checkIntegrity({ file: output.temporary, check, position: made.position, logger, signal });
+    await synced;
     signal.throwIfAborted();
     await output.publish();
     return {

@@ -125,7 +125,7 @@ export const restoreShards: Scenario = {
         const url = `s3://${minio.bucket}/${prefix}?endpoint=${proxy.endpoint}&region=${minio.region}`;
         fs.writeFileSync(
           config,
-          `replication:\n  enabled: true\n  shard_count: ${shards}\n  dlq: false\n  replica_url: "${url}"\n`,
+          `data_dir: ${path.join(scratch, "data")}\nreplication:\n  enabled: true\n  shard_count: ${shards}\n  dlq: false\n  replica_url: "${url}"\n`,
         );
         const target = count === 1 ? [path.join(scratch, "data/shard_0.db")] : [];
         const { seconds: took } = await measured(

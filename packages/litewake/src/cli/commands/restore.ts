@@ -70,8 +70,9 @@ function integrityCheck(flags: ParsedArguments): (typeof CHECKS)[number] | undef
   return known;
 }
 
-function parallelismOf(flags: ParsedArguments): number {
-  const given = flags.string("parallelism") ?? "8";
+function parallelismOf(flags: ParsedArguments): number | undefined {
+  const given = flags.string("parallelism");
+  if (given === undefined) return undefined;
   const parallelism = /^\d+$/.test(given) ? Number(given) : 0;
   if (parallelism >= 1 && parallelism <= 1000) return parallelism;
   throw new LitewakeError("usage", `-parallelism: ${JSON.stringify(given)} is no number from 1 to 1000`);
@@ -224,7 +225,7 @@ export const restore: Command = {
     index: { kind: "string", value: "HEX", help: "up to the end of this WAL index" },
     timestamp: { kind: "string", value: "TIME", help: "the state at this time, RFC 3339" },
     point: { kind: "string", value: "NAME", help: "all databases of a fleet as they were at this restore point" },
-    parallelism: { kind: "string", value: "N", help: "objects fetched at the same time (default 8)" },
+    parallelism: { kind: "string", value: "N", help: "objects fetched at the same time (default 48)" },
     "if-db-not-exists": { kind: "boolean", help: "exit 0 and change nothing when the output is there" },
     "if-replica-exists": { kind: "boolean", help: "exit 0 when there is no backup" },
     ...PATIENCE_FLAG,

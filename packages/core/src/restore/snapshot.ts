@@ -1,12 +1,10 @@
-// Writes a snapshot straight into the output while it arrives, and judges what it was.
-import { createHash, type Hash } from "node:crypto";
-import type { SnapshotProof } from "../replica/proof.ts";
+// Judges a snapshot that was copied into the output.
+import { decodeSnapshotProof, type SnapshotProof } from "../replica/proof.ts";
 import { isPageSize } from "../wal/header.ts";
-import type { OutputFile } from "./output-file.ts";
+import { type CopiedObject, HEAD_BYTES } from "./object-copy.ts";
 import { type RefusedPlace, RestoreRefusal } from "./refusal.ts";
 
 const MAGIC = Buffer.from("SQLite format 3\0", "latin1");
-const HEAD_BYTES = 100;
 
 /** What a snapshot turned out to be. */
 export interface CopiedSnapshot {
@@ -16,28 +14,13 @@ export interface CopiedSnapshot {
   readonly proof: SnapshotProof | undefined;
 }
 
-/** Copies all chunks. `proof` is asked for once the first of them, or the end, has come. */
-export async function copySnapshot(
-  chunks: AsyncIterable<Uint8Array>,
-  proof: () => SnapshotProof | undefined,
-  output: OutputFile,
-  place: RefusedPlace,
-): Promise<CopiedSnapshot> {
-  const head = Buffer.alloc(HEAD_BYTES);
-  let bytes = 0;
-  let hash: Hash | undefined;
-  for await (const chunk of chunks) {
-    if (bytes === 0 && proof()?.sha256 !== undefined) hash = createHash("sha256");
-    hash?.update(chunk);
-    if (bytes < HEAD_BYTES) head.set(chunk.subarray(0, HEAD_BYTES - bytes), bytes);
-    await output.write(chunk, bytes);
-    bytes += chunk.byteLength;
-  }
-  const stated = proof();
-  const pageSize = bytes === 0 ? undefined : pageSizeOf(head.subarray(0, bytes));
-  const fault = findFault(bytes, pageSize, stated, hash?.digest("hex"));
+/** Judges what was copied. Throws `RestoreRefusal` where it is no whole database, or not what its proof says. */
+export function judgeSnapshot({ bytes, head, sha256, skippable }: CopiedObject, place: RefusedPlace): CopiedSnapshot {
+  const proof = decodeSnapshotProof(skippable);
+  const pageSize = bytes === 0 ? undefined : pageSizeOf(Buffer.from(head));
+  const fault = findFault(bytes, pageSize, proof, sha256);
   if (fault !== undefined) throw new RestoreRefusal("damaged", `the snapshot ${fault}`, place);
-  return { bytes, pageSize, proof: stated };
+  return { bytes, pageSize, proof };
 }
 
 function findFault(

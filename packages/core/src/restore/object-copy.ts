@@ -1,0 +1,59 @@
+// A stored snapshot on its way into the output: decoded and written by one thread, so that its bytes cross from one thread
+// to another only as they are stored.
+import { createHash, type Hash } from "node:crypto";
+import fs from "node:fs";
+import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
+import { decodeSnapshotProof } from "../replica/proof.ts";
+
+/** The database header's length (SQLite file format, section 1.3). */
+export const HEAD_BYTES = 100;
+
+/** What was copied. */
+export interface CopiedObject {
+  readonly bytes: number;
+  /** The first 100 bytes, or all. */
+  readonly head: Uint8Array;
+  /** Of the plain bytes, where the object's own proof states one. */
+  readonly sha256: string | undefined;
+  readonly skippable: readonly Uint8Array[];
+}
+
+/** Writes from the first byte of a file on. Throws `Lz4Error`, and the disk's errors. */
+export class ObjectCopy {
+  readonly #descriptor: number;
+  readonly #decoder = new Lz4FrameDecoder();
+  readonly #head = new Uint8Array(HEAD_BYTES);
+  #bytes = 0;
+  #hash: Hash | undefined;
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
+  }
+
+  /** The chunk is not kept. */
+  push(chunk: Uint8Array): void {
+    for (const part of this.#decoder.push(chunk)) this.#take(part);
+  }
+
+  /** Throws unless the object was whole. */
+  end(): CopiedObject {
+    this.#decoder.end();
+    return {
+      bytes: this.#bytes,
+      head: this.#head.subarray(0, Math.min(this.#bytes, HEAD_BYTES)),
+      sha256: this.#hash?.digest("hex"),
+      skippable: this.#decoder.skippable,
+    };
+  }
+
+  #take(plain: Uint8Array): void {
+    if (this.#bytes === 0 && decodeSnapshotProof(this.#decoder.skippable)?.sha256 !== undefined)
+      this.#hash = createHash("sha256");
+    this.#hash?.update(plain);
+    if (this.#bytes < HEAD_BYTES) this.#head.set(plain.subarray(0, HEAD_BYTES - this.#bytes), this.#bytes);
+    for (let at = 0; at < plain.byteLength;) {
+      at += fs.writeSync(this.#descriptor, plain, at, plain.byteLength - at, this.#bytes + at);
+    }
+    this.#bytes += plain.byteLength;
+  }
+}
