@@ -47,11 +47,13 @@ export type NotYet = "missing" | "empty" | "locked";
 export class LiveDatabase {
   readonly path: string;
   readonly pageSize: number;
-  /** Two marks, so that one is taken before the other is let go. */
+  /**
+   * Two marks, so that one is taken before the other is let go. The second one's connection is read-only and has read:
+   * closed last, it leaves the WAL in place; any other last one would write it back and delete it, by name: after the file
+   * was replaced, the WAL of the new database.
+   */
   readonly marks: readonly [ReadMark, ReadMark];
   readonly checkpointer: Checkpointer;
-  /** Takes the write lock for a sealed rotation; writes nothing. */
-  readonly sealer: DatabaseSync;
   readonly wal: WalFile;
   /**
    * The database file itself, for snapshots. Kept open until every connection of this process is closed: closing any
@@ -59,11 +61,9 @@ export class LiveDatabase {
    */
   readonly descriptor: number;
   readonly #inode: string;
-  /**
-   * A read-only connection that has read. Closed last, it leaves the WAL in place; any other last one would write it back
-   * and delete it, by name: after the file was replaced, the WAL of the new database.
-   */
-  readonly #keeper: DatabaseSync;
+  /** The checkpointer's connection, which holds no mark: what it reads is how things are now. */
+  readonly #free: DatabaseSync;
+  #sealer: DatabaseSync | undefined;
 
   private constructor(path: string, descriptor: number, first: DatabaseSync) {
     this.path = path;
@@ -71,14 +71,31 @@ export class LiveDatabase {
     const stat = fs.fstatSync(descriptor, { bigint: true });
     this.#inode = `${stat.dev}:${stat.ino}`;
     this.pageSize = Number(first.prepare("pragma page_size").get()?.["page_size"]);
-    this.marks = [new ReadMark(first), new ReadMark(connect(path))];
-    this.checkpointer = new Checkpointer(connect(path));
-    this.sealer = connect(path);
-    // Its first use opens the file and reads the schema: not under the locks of a whole fleet (100 ms over 1000 databases).
-    this.sealer.prepare("select count(*) from sqlite_schema").get();
+    // Each gives back what it cached before the next is opened: memory that is freed in one piece is used again.
+    shrinkMemory(first);
+    const keeper = connect(path, { readOnly: true });
+    this.marks = [new ReadMark(first), new ReadMark(keeper)];
+    this.#free = connect(path);
+    this.checkpointer = new Checkpointer(this.#free);
     this.wal = new WalFile(path);
-    this.#keeper = connect(path, { readOnly: true });
-    this.#keeper.prepare("select count(*) from sqlite_schema").get();
+    keeper.prepare("select count(*) from sqlite_schema").get();
+    this.shrink();
+  }
+
+  /** Takes the write lock for a sealed rotation or a restore point; writes nothing. */
+  get sealer(): DatabaseSync {
+    this.openSealer();
+    if (this.#sealer === undefined) throw new Error("the sealing connection is not open");
+    return this.#sealer;
+  }
+
+  /** Its first use opens the file and reads the schema: not under the locks of a whole fleet (100 ms over 1000 databases). */
+  openSealer(): void {
+    if (this.#sealer !== undefined) return;
+    const sealer = connect(this.path);
+    sealer.prepare("select count(*) from sqlite_schema").get();
+    shrinkMemory(sealer);
+    this.#sealer = sealer;
   }
 
   /**
@@ -127,21 +144,23 @@ export class LiveDatabase {
 
   /** Whether the schema holds nothing at all, as in a database that an application has only just created. */
   isEmpty(): boolean {
-    return this.#keeper.prepare("select 1 from sqlite_schema limit 1").get() === undefined;
+    return this.#free.prepare("select 1 from sqlite_schema limit 1").get() === undefined;
   }
 
   /** Gives back what the connections have cached: 110 kB each, which adds up where many databases rest. */
   shrink(): void {
     for (const held of [...this.marks, this.checkpointer]) held.shrink();
-    for (const connection of [this.sealer, this.#keeper]) shrinkMemory(connection);
+    if (this.#sealer !== undefined) shrinkMemory(this.#sealer);
   }
 
   /** Closes every connection and leaves the WAL in place. */
   close(): void {
-    for (const mark of this.marks) mark.close();
-    this.sealer.close();
+    const [first, keeper] = this.marks;
+    keeper.release();
+    first.close();
+    this.#sealer?.close();
     this.checkpointer.close();
-    this.#keeper.close();
+    keeper.close();
     this.wal.close();
     fs.closeSync(this.descriptor);
   }

@@ -74,7 +74,8 @@ export function isNotADatabase(error: unknown): boolean {
  */
 export function connect(path: string, options: { readonly readOnly?: boolean } = {}): DatabaseSync {
   const connection = new DatabaseSync(path, { timeout: 0, ...options });
-  connection.exec("pragma wal_autocheckpoint=0");
+  // None of ours reads more than the schema's first page: no room is set aside for others.
+  connection.exec("pragma wal_autocheckpoint=0; pragma cache_size=2");
   return connection;
 }
 

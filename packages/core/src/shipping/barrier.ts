@@ -3,6 +3,8 @@ import { blockFor } from "../database/write-lock.ts";
 
 /** A database whose writers can be held. */
 export interface Lockable {
+  /** What a lock needs beforehand. */
+  prepareLock(): void;
   tryLock(): boolean;
   unlock(): void;
 }
@@ -21,6 +23,7 @@ const SPIN_PAUSE_MS = 0.1;
  * barriers of two processes cannot lock each other up, since both give up.
  */
 export function holdAll<T>(databases: readonly Lockable[], budgetMs: number, work: () => T): Barrier<T> | undefined {
+  for (const database of databases) database.prepareLock();
   const held: Lockable[] = [];
   const started = performance.now();
   try {

@@ -11,6 +11,7 @@ import { isBusy } from "../database/sqlite.ts";
 import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
+import { collectSoon } from "./collect.ts";
 import { DatabaseSession } from "./database-session.ts";
 import { refuseMissing } from "./resume.ts";
 import type { Lockable } from "./barrier.ts";
@@ -291,6 +292,7 @@ export class DatabaseReplicator implements Lockable {
   async #rest(session: DatabaseSession): Promise<void> {
     session.noteRest(this.#shippings.map((shipping) => shipping.shipper));
     session.database.shrink();
+    collectSoon();
     await this.#waitForChange(undefined);
   }
 
@@ -414,6 +416,10 @@ export class DatabaseReplicator implements Lockable {
   get seenPlace(): string {
     const place = this.#session?.log.current.place;
     return place === undefined ? "" : `${place.epoch}:${place.offset}`;
+  }
+
+  prepareLock(): void {
+    this.#session?.prepareLock();
   }
 
   tryLock(): boolean {

@@ -80,6 +80,11 @@ export class DatabaseSession implements ShipperHost {
     this.#options.tuning.onStep?.(step);
   }
 
+  /** Makes ready for `tryLock`, so that this takes no time under the locks of others. */
+  prepareLock(): void {
+    this.database.openSealer();
+  }
+
   /** Keeps every writer out until `unlock`; false: somebody is writing. */
   tryLock(): boolean {
     return tryLockWriters(this.database.sealer);

@@ -87,7 +87,7 @@ export const idle: Scenario = {
           who,
           configure(who, path.join(own, "bench.yml"), databases, { syncIntervalMs: 1000 }),
         );
-        await pause(15_000);
+        await pause(25_000);
         const before = cpuSeconds(running.pid);
         proxy.counts.clear();
         await pause(IDLE_SECONDS * 1000);
