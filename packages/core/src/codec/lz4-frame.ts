@@ -1,4 +1,5 @@
 // Writing LZ4 frames, in the one form that both lines of Litestream read (formats.md A3); `lz4-decoder.ts` reads.
+import { BufferPool } from "./buffer-pool.ts";
 import { compressBlock } from "./lz4-block.ts";
 import {
   FRAME_HEADER,
@@ -16,6 +17,8 @@ export { Lz4FrameDecoder } from "./lz4-decoder.ts";
 const BLOCK_BYTES = 1 << 20;
 /** A segment is often one transaction: its buffer begins small and doubles. */
 const FIRST_BUFFER_BYTES = 64 << 10;
+const NOTHING = new Uint8Array(0);
+const blocks = new BufferPool(BLOCK_BYTES, 4);
 
 /**
  * Wraps bytes that LZ4 readers pass over, to stand before the frame. Litestream 0.3.13 and 0.5.17 restore objects that
@@ -37,7 +40,7 @@ export function encodeSkippableFrame(payload: Uint8Array, nibble = 0): Uint8Arra
 
 /** Writes one frame. Holds at most one block of 1 MiB, whatever goes through it; what it hands out is fresh memory. */
 export class Lz4FrameEncoder {
-  #block: Uint8Array = new Uint8Array(0);
+  #block: Uint8Array = NOTHING;
   #filled = 0;
   readonly #checksum = new Xxh32();
   #state: "new" | "open" | "ended" = "new";
@@ -65,6 +68,8 @@ export class Lz4FrameEncoder {
     const out = this.#begin();
     this.#state = "ended";
     if (this.#filled > 0) out.push(this.#flush());
+    if (this.#block.byteLength === BLOCK_BYTES) blocks.give(this.#block);
+    this.#block = NOTHING;
     const tail = new Uint8Array(8);
     viewOf(tail).setUint32(4, this.#checksum.digest(), true);
     out.push(tail);
@@ -81,9 +86,8 @@ export class Lz4FrameEncoder {
   #keep(bytes: Uint8Array): void {
     const needed = this.#filled + bytes.byteLength;
     if (needed > this.#block.byteLength) {
-      const grown = new Uint8Array(
-        Math.min(BLOCK_BYTES, Math.max(needed, FIRST_BUFFER_BYTES, 2 * this.#block.byteLength)),
-      );
+      // A little is held in little: a thousand shards ship a page each.
+      const grown = needed <= FIRST_BUFFER_BYTES ? new Uint8Array(FIRST_BUFFER_BYTES) : blocks.take();
       grown.set(this.#block.subarray(0, this.#filled));
       this.#block = grown;
     }

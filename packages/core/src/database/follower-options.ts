@@ -29,8 +29,10 @@ export type FollowerStep =
   | "stop:recorded";
 
 export interface FollowerTuning {
-  /** The mark is moved at least this often while the database is written to. Milliseconds. */
+  /** The mark is moved this often while the database is written to at some speed. Milliseconds. */
   readonly moveEveryMs: number;
+  /** … as long as so much was written since; else four times as seldom. Bytes of WAL. */
+  readonly moveFromBytes: number;
   /** … or each time so much was written. Bytes of WAL. */
   readonly moveEveryBytes: number;
   /**
@@ -62,6 +64,7 @@ const MiB = 1 << 20;
  */
 export const DEFAULT_TUNING: FollowerTuning = {
   moveEveryMs: 50,
+  moveFromBytes: MiB,
   moveEveryBytes: 4 * MiB,
   writeBackFromFrames: 800,
   rotateFromBytes: 4 * MiB,

@@ -150,7 +150,11 @@ export class DatabaseSession implements ShipperHost {
 
   #isMoveDue(now: number, bytes: number): boolean {
     const { tuning } = this.#options;
-    return now - this.#lastMove >= tuning.moveEveryMs || bytes - this.#movedAtBytes >= tuning.moveEveryBytes;
+    const waited = now - this.#lastMove;
+    const grown = bytes - this.#movedAtBytes;
+    // What little there is can wait a little: pages that are written again soon are then written back once.
+    const enough = grown < 0 || grown >= tuning.moveFromBytes || waited >= 4 * tuning.moveEveryMs;
+    return (waited >= tuning.moveEveryMs && enough) || grown >= tuning.moveEveryBytes;
   }
 
   // Somebody else wrote everything back: it may be a RESTART or TRUNCATE that now waits for our mark.

@@ -1,4 +1,5 @@
 // Cuts a segment out of the log: reads it, proves every frame, ends on a commit.
+import { BufferPool } from "../codec/buffer-pool.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Epoch } from "../database/epoch.ts";
 import { ContinuityLost } from "../database/follower.ts";
@@ -8,6 +9,9 @@ import { frameBytes } from "../wal/frame.ts";
 import { parseWalHeader, sameWal, WAL_HEADER_BYTES } from "../wal/header.ts";
 
 const CHUNK_BYTES = 1 << 20;
+/** Below this a buffer of its own costs less than one of the pool's holds. */
+const SMALL_BYTES = 64 << 10;
+const chunks = new BufferPool(CHUNK_BYTES, 4);
 
 /** What is to be shipped next. Offsets in bytes of the uncompressed WAL. */
 export interface SegmentSpan {
@@ -38,7 +42,7 @@ export class SegmentMoved extends Error {
 }
 
 /**
- * The bytes of a segment, each frame proved before it is handed on. `done` is called with the end after the last chunk.
+ * The bytes of a segment, each frame proved before it is handed on; a chunk is valid until the next one is asked for. `done` is called with the end after the last chunk.
  * Throws `ContinuityLost` when a frame below the committed end does not continue the chain.
  */
 export async function* segmentBytes(
@@ -60,8 +64,9 @@ export async function* segmentBytes(
     chain = new FrameChain(span.chain);
   }
   const chunk = Math.max(1, Math.floor(CHUNK_BYTES / size)) * size;
+  const buffer = limit - at <= SMALL_BYTES ? new Uint8Array(limit - at) : chunks.take();
   while (at < limit) {
-    const bytes = Buffer.allocUnsafe(Math.min(chunk, limit - at));
+    const bytes = buffer.subarray(0, Math.min(chunk, limit - at));
     const count = epoch.read(wal, bytes, at);
     let cut = 0;
     let state: ChainState | undefined;
@@ -72,6 +77,7 @@ export async function* segmentBytes(
     });
     if (state !== undefined) {
       yield bytes.subarray(0, cut);
+      if (buffer.byteLength === CHUNK_BYTES) chunks.give(buffer);
       done({ end: at + cut, chain: state });
       return;
     }
@@ -82,6 +88,7 @@ export async function* segmentBytes(
     // A long segment must not keep the mark from moving: what it frees late, one commit of the application pays for.
     if (at < limit) await nextTurn();
   }
+  if (buffer.byteLength === CHUNK_BYTES) chunks.give(buffer);
   done({ end: at, chain: chain.state });
 }
 
