@@ -1,9 +1,10 @@
 // The table of a run.
 import type { Figure, Side } from "./figures.ts";
 
-const SIDES: readonly Side[] = ["alone", "litewake", "0.3.13", "0.5.17"];
+export const SIDES: readonly Side[] = ["alone", "litewake", "0.3.13", "0.5.17"];
 
-function number(value: number | undefined): string {
+/** Three digits that count. */
+export function formatFigure(value: number | undefined): string {
   if (value === undefined) return "";
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3;
   return value.toFixed(digits);
@@ -15,9 +16,9 @@ export function tableOf(figures: readonly Figure[]): string {
   const rows = figures.map(({ what, unit, medians, judged, bound, reached }) => [
     what,
     unit,
-    ...SIDES.map((side) => number(medians[side])),
+    ...SIDES.map((side) => formatFigure(medians[side])),
     `${bound.op === "<=" ? "≤" : "≥"} ${bound.value} ${bound.of}`,
-    number(judged),
+    formatFigure(judged),
     reached ? "yes" : "**no**",
   ]);
   const lines = [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);

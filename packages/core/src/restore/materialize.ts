@@ -112,6 +112,7 @@ async function fetchWal(fetching: Fetching, pages: WalPages): Promise<WalEnd> {
       return item.object.chunks;
     },
     parallelism,
+    weight: ({ segment }) => segment.size,
     budgetBytes: READ_AHEAD_BYTES,
     signal,
   });

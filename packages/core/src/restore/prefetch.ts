@@ -4,6 +4,8 @@ export interface PrefetchOptions<T> {
   readonly items: Iterable<T>;
   /** Opens the stream of one item; reads nothing more once the signal fires. */
   readonly open: (item: T, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+  /** Bytes that the item's stream will give at least: large ones are not all opened at once. */
+  readonly weight: (item: T) => number;
   /** Streams open at a time. */
   readonly parallelism: number;
   /** Bytes read ahead, over all streams, beyond which only the foremost goes on. */
@@ -22,14 +24,17 @@ export async function* prefetch<T>(
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const items = options.items[Symbol.iterator]();
-  const lanes: { item: T; lane: Lane }[] = [];
+  const lanes: { item: T; lane: Lane; weight: number }[] = [];
+  let weight = 0;
   signal.addEventListener("abort", () => pool.changed(), { once: true });
   try {
     for (;;) {
-      while (lanes.length < options.parallelism) {
+      while (lanes.length < options.parallelism && (lanes.length === 0 || weight < options.budgetBytes)) {
         const next = items.next();
         if (next.done === true) break;
-        lanes.push({ item: next.value, lane: new Lane(pool, () => options.open(next.value, signal), signal) });
+        const lane = new Lane(pool, () => options.open(next.value, signal), signal);
+        lanes.push({ item: next.value, lane, weight: options.weight(next.value) });
+        weight += options.weight(next.value);
       }
       const foremost = lanes[0];
       if (foremost === undefined) return;
@@ -37,6 +42,7 @@ export async function* prefetch<T>(
       pool.changed();
       yield { item: foremost.item, chunks: foremost.lane };
       await foremost.lane.drop();
+      weight -= foremost.weight;
       lanes.shift();
     }
   } finally {

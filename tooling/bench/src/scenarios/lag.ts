@@ -11,6 +11,8 @@ import { watchingProxy } from "../watching-proxy.ts";
 const writer = path.join(import.meta.dirname, "../writer.ts");
 const RATE = 100;
 const SECONDS = 10;
+/** The writer's time, its start, and the last interval after it. */
+const WATCHED_SECONDS = SECONDS + 2;
 
 interface Lags {
   readonly p50: number;
@@ -98,12 +100,13 @@ export const requests: Scenario = {
   async run({ folder, say }) {
     const { counts } = await lags(path.join(folder, "requests"), 1000);
     const [puts, lists] = [new Rounds(), new Rounds()];
-    const hour = (verb: string): number => ((counts.get(verb) ?? 0) * 3600) / SECONDS;
+    // One PUT more than there are intervals between the first and the last.
+    const hour = (verb: string): number => (counts.get(verb) ?? 0) * (3600 / WATCHED_SECONDS);
     say([...counts].map(([verb, count]) => `${verb} ${count}`).join(", ") + ` in ${SECONDS} s`);
     puts.add("litewake", hour("PUT"));
     lists.add("litewake", hour("LIST"));
-    // One more at each end of the ten seconds.
-    const most = 3600 * ((SECONDS + 2) / SECONDS);
+    // One more at each end.
+    const most = 3600 * ((WATCHED_SECONDS + 2) / WATCHED_SECONDS);
     return [
       puts.figure(
         { scenario: "requests", what: "PUT in a busy hour at 1 s", unit: "requests" },
