@@ -32,6 +32,7 @@ export interface QuickAnswer {
 }
 
 const OK = [200, 206];
+const GONE = ["ECONNRESET", "EPIPE"];
 
 export class QuickGet {
   readonly #s3: S3Client;
@@ -74,13 +75,16 @@ export class QuickGet {
     const secure = options.protocol === "https:";
     const send = secure ? httpsRequest : httpRequest;
     const agent = secure ? this.#agents.https : this.#agents.http;
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const sent = send({ ...options, agent }, (answer) => {
         if (OK.includes(answer.statusCode ?? 0)) return resolve(answer);
         answer.resume();
         resolve(undefined);
       });
-      sent.on("error", () => resolve(undefined));
+      // A connection that was kept may have been closed meanwhile; of any other failure the SDK would say the same, later.
+      sent.on("error", (error: NodeJS.ErrnoException) =>
+        GONE.includes(error.code ?? "") ? resolve(undefined) : reject(error),
+      );
       sent.end();
     });
   }

@@ -116,3 +116,12 @@ it("carry a customer's key, which a listing does not show", async () => {
   expect(asked.map(({ bySdk }) => bySdk)).toEqual([true, false]);
   for (const { headers } of asked) expect(headers["x-amz-server-side-encryption-customer-key"]).toBe(customerKey);
 });
+
+it("say at once that nobody is there", async () => {
+  const store = await storeThat(() => 200);
+  await list(store);
+  server?.closeAllConnections();
+  await new Promise((resolve) => server?.close(resolve));
+  const error: unknown = await text(store, "x").catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: "Unavailable", retryable: true, operation: "get", key: "x" });
+});
