@@ -13,6 +13,8 @@ export interface Measured {
 const TICKS_PER_SECOND = 100;
 const LIMIT_MS = 30 * 60_000;
 
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** Runs a program to its end. Fails where that is not well, with what it said. */
 export async function measured(
   command: readonly string[],

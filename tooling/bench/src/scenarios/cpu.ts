@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { runToEnd } from "@litewake-tooling/testkit";
 import { configure, contenders, type Replicated, replicate } from "../contenders.ts";
 import { Rounds } from "../figures.ts";
-import { cpuSeconds, memoryMb } from "../process.ts";
+import { cpuSeconds, memoryMb, pause } from "../process.ts";
 import type { Scenario } from "../scenario.ts";
 import { watchingProxy } from "../watching-proxy.ts";
 
@@ -14,7 +14,6 @@ const ALL = ["litewake", "0.3.13", "0.5.17"] as const;
 const SHIP_SECONDS = 20;
 const IDLE_SECONDS = 20;
 const IDLE_DATABASES = 100;
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export const cpuShipping: Scenario = {
   name: "cpu",

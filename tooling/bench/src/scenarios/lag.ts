@@ -5,6 +5,7 @@ import { runToEnd } from "@litewake-tooling/testkit";
 import { configure, contender, replicate } from "../contenders.ts";
 import { type Figure, Rounds } from "../figures.ts";
 import { unpacked } from "../unpacked.ts";
+import { pause } from "../process.ts";
 import type { Run, Scenario } from "../scenario.ts";
 import { watchingProxy } from "../watching-proxy.ts";
 
@@ -46,7 +47,7 @@ async function lags(folder: string, syncIntervalMs: number): Promise<Lags> {
     marksFile,
   ]);
   if (code !== 0) throw new Error(`the writer ended with ${code}: ${stderr}`);
-  await new Promise((resolve) => setTimeout(resolve, syncIntervalMs + 500));
+  await pause(syncIntervalMs + 500);
   const counts = new Map(proxy.counts);
   await running.stop();
   // Looked into afterwards, so that looking takes no time from shipping.

@@ -14,13 +14,12 @@ import {
 } from "../contenders.ts";
 import { type Figure, Rounds, type Side } from "../figures.ts";
 import { sizeOf } from "../fixture.ts";
-import { measured } from "../process.ts";
+import { measured, pause } from "../process.ts";
 import type { Scenario } from "../scenario.ts";
 
 const writer = path.join(import.meta.dirname, "../writer.ts");
 const MIB = 1 << 20;
 const GIB = 1 << 30;
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Fills a database; half of each row can be compressed. */
 function fill(file: string, bytes: number): void {

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { ManagedProcess, runToEnd } from "@litewake-tooling/testkit";
 import { contender } from "../contenders.ts";
 import { Rounds } from "../figures.ts";
-import { cpuSeconds, memoryMb } from "../process.ts";
+import { cpuSeconds, memoryMb, pause } from "../process.ts";
 import type { Scenario } from "../scenario.ts";
 import { unpacked } from "../unpacked.ts";
 
@@ -13,7 +13,6 @@ const writer = path.join(import.meta.dirname, "../writer.ts");
 const SHARDS = 1000;
 const BUSY = 10;
 const SECONDS = 10;
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The p99 of how long a commit waits until its segment lies in the folder. */
 async function lagOf(database: string, replica: string, marksFile: string): Promise<number> {

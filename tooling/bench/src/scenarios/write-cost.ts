@@ -4,6 +4,7 @@ import path from "node:path";
 import { runToEnd } from "@litewake-tooling/testkit";
 import { configure, type Contender, contenders, replicate } from "../contenders.ts";
 import { type Bound, type Figure, Rounds, type Side } from "../figures.ts";
+import { pause } from "../process.ts";
 import type { Run, Scenario } from "../scenario.ts";
 
 interface WriterFigures {
@@ -37,7 +38,7 @@ async function write(
           configure(who, path.join(folder, "bench.yml"), [{ path: database, place }], { syncIntervalMs: 1000 }),
         );
   try {
-    await new Promise((resolve) => setTimeout(resolve, 2000));
+    await pause(2000);
     const { stdout, code, stderr } = await runToEnd(process.execPath, [
       writer,
       database,
