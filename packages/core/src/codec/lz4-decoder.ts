@@ -24,6 +24,8 @@ type Part =
 
 const FIRST_BUFFER_BYTES = 4 << 10;
 
+type Take = (plain: Uint8Array) => void;
+
 /**
  * Reads exactly one frame, after any skippable ones. Every checksum there is gets proved; a second frame, bytes behind
  * the frame, or a cut anywhere is an `Lz4Error`. What it hands out is proved only when `end` returns, and stays valid.
@@ -43,6 +45,9 @@ export class Lz4FrameDecoder {
   #skippableBytes = 0;
   #window: Uint8Array = new Uint8Array(0);
   #failure: unknown;
+  /** Where each block is decoded to, where blocks are handed out one by one. */
+  #block: Uint8Array = new Uint8Array(0);
+  #reuses = false;
   readonly #checksum = new Xxh32();
   readonly #skippable: Uint8Array[] = [];
 
@@ -53,8 +58,19 @@ export class Lz4FrameDecoder {
 
   /** Takes the next stored bytes, which the caller may change afterwards; hands out what they complete, in fresh arrays. */
   push(chunk: Uint8Array): Uint8Array[] {
-    if (this.#failure !== undefined) throw this.#failure;
     const out: Uint8Array[] = [];
+    this.#feed(chunk, (plain) => out.push(plain));
+    return out;
+  }
+
+  /** As `push`, but each plain block is handed to `take` in memory that is used again for the next one. */
+  pushTo(chunk: Uint8Array, take: (plain: Uint8Array) => void): void {
+    this.#reuses = true;
+    this.#feed(chunk, take);
+  }
+
+  #feed(chunk: Uint8Array, take: Take): void {
+    if (this.#failure !== undefined) throw this.#failure;
     try {
       let at = 0;
       for (;;) {
@@ -63,10 +79,10 @@ export class Lz4FrameDecoder {
         const bytes = chunk.subarray(at, at + missing);
         if (bytes.byteLength < missing) {
           this.#hold(bytes);
-          return out;
+          return;
         }
         at += missing;
-        this.#read(this.#heldBytes === 0 ? bytes : this.#joined(bytes), out);
+        this.#read(this.#heldBytes === 0 ? bytes : this.#joined(bytes), take);
         this.#offset += need;
       }
     } catch (error) {
@@ -120,7 +136,7 @@ export class Lz4FrameDecoder {
     return whole;
   }
 
-  #read(bytes: Uint8Array, out: Uint8Array[]): void {
+  #read(bytes: Uint8Array, take: Take): void {
     const part = this.#part;
     switch (part.name) {
       case "magic":
@@ -140,7 +156,7 @@ export class Lz4FrameDecoder {
       case "block-size":
         return this.#readBlockSize(viewOf(bytes).getUint32(0, true));
       case "block":
-        return this.#readBlock(bytes, part.size, part.raw, out);
+        return this.#readBlock(bytes, part.size, part.raw, take);
       case "content-checksum":
         return this.#readContentChecksum(bytes);
       case "nothing":
@@ -179,27 +195,28 @@ export class Lz4FrameDecoder {
     this.#expect({ name: "block", size, raw: word >= STORED_RAW }, size + (blockChecksums ? 4 : 0));
   }
 
-  #readBlock(bytes: Uint8Array, size: number, raw: boolean, out: Uint8Array[]): void {
+  #readBlock(bytes: Uint8Array, size: number, raw: boolean, take: Take): void {
     const { blockChecksums, contentBytes } = this.#frame;
     const stored = bytes.subarray(0, size);
     // Over the stored bytes, as the specification has it; Litestream 0.3.13's library took the plain ones.
     if (blockChecksums && xxh32(stored) !== viewOf(bytes).getUint32(size, true)) {
       throw this.#error("block-checksum", "a block's checksum is wrong");
     }
-    const plain = raw ? stored.slice() : this.#decode(stored);
+    const plain = raw ? (this.#reuses ? stored : stored.slice()) : this.#decode(stored);
     this.#plainBytes += plain.byteLength;
     if (contentBytes !== undefined && this.#plainBytes > contentBytes) {
       throw this.#error("content-size", `more than the ${contentBytes} bytes that the LZ4 frame announced`);
     }
     this.#checksum.update(plain);
     this.#remember(plain);
-    if (plain.byteLength > 0) out.push(plain);
+    if (plain.byteLength > 0) take(plain);
     this.#expect({ name: "block-size" }, 4);
   }
 
   #decode(stored: Uint8Array): Uint8Array {
     const { maxBlockBytes } = this.#frame;
-    const plain = decompressBlock(stored, maxBlockBytes, this.#window);
+    if (this.#reuses && this.#block.byteLength === 0) this.#block = new Uint8Array(maxBlockBytes);
+    const plain = decompressBlock(stored, maxBlockBytes, this.#window, this.#block);
     if (plain === "malformed") throw this.#error("bad-block", "a block does not decode");
     if (plain === "too-large")
       throw this.#error("block-too-large", `a block decodes to more than ${maxBlockBytes} bytes`);

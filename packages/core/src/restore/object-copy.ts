@@ -32,7 +32,7 @@ export class ObjectCopy {
 
   /** The chunk is not kept. */
   push(chunk: Uint8Array): void {
-    for (const part of this.#decoder.push(chunk)) this.#take(part);
+    this.#decoder.pushTo(chunk, (plain) => this.#take(plain));
   }
 
   /** Throws unless the object was whole. */

@@ -55,6 +55,12 @@ describe("a frame", () => {
             plain.push(...decoder.push(frame.subarray(at, at + read)));
           decoder.end();
           expect(Buffer.compare(Buffer.concat(plain), bytes)).toBe(0);
+          const borrowing = new Lz4FrameDecoder();
+          const copies: Uint8Array[] = [];
+          for (let at = 0; at < frame.byteLength; at += read)
+            borrowing.pushTo(frame.subarray(at, at + read), (block) => copies.push(block.slice()));
+          borrowing.end();
+          expect(Buffer.compare(Buffer.concat(copies), bytes)).toBe(0);
         },
       ),
     );
@@ -64,6 +70,11 @@ describe("a frame", () => {
     const bytes = Buffer.alloc(3 * (1 << 20) + 12345);
     for (let i = 0; i < bytes.byteLength; i++) bytes[i] = ((i >> 7) * 31 + (i % 97)) & 255;
     const frame = compressAll(bytes);
+    const borrowed: Uint8Array[] = [];
+    const decoder = new Lz4FrameDecoder();
+    decoder.pushTo(frame, (block) => borrowed.push(block.slice()));
+    decoder.end();
+    expect(Buffer.compare(Buffer.concat(borrowed), bytes)).toBe(0);
     expect(frame.byteLength).toBeLessThan(bytes.byteLength / 4);
     expect(Buffer.compare(decompressAll(frame), bytes)).toBe(0);
   });
