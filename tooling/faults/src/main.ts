@@ -11,7 +11,7 @@ function usage(why: string): never {
   process.exit(2);
 }
 
-const [name = "", ...argv] = process.argv.slice(2).filter((word) => word !== "--");
+const [name = "", ...argv]: string[] = process.argv.slice(2).filter((word) => word !== "--");
 const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
 if (command === undefined) usage(name === "" ? "which one?" : `there is no ${name}`);
 process.exitCode = (await (await command.load()).main(argv)) === 0 ? 0 : 1;
