@@ -15,6 +15,7 @@ const PROJECTS = {
   process: ["sqlite3-shell"],
   interop: ["sqlite3-shell", ...LITESTREAMS],
   crash: ["sqlite3-shell"],
+  faults: ["sqlite3-shell", ...LITESTREAMS],
   large: [],
   emulator: ["sqlite3-shell", ...LITESTREAMS, ...SERVERS],
 };
