@@ -12,11 +12,11 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   backend: ["errors.ts"],
   wal: ["errors.ts"],
   codec: ["errors.ts"],
-  replica: ["errors.ts", "logger.ts", "wal/", "codec/", "backend/"],
-  database: ["errors.ts", "logger.ts", "wal/", "replica/position.ts"],
-  shipping: ["errors.ts", "logger.ts", "wal/", "codec/", "backend/", "replica/", "database/"],
-  restore: ["errors.ts", "logger.ts", "wal/", "codec/", "backend/", "replica/"],
-  fleet: ["errors.ts", "logger.ts", "wal/", "codec/", "backend/", "replica/", "shipping/", "restore/"],
+  replica: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/"],
+  database: ["errors.ts", "logger.ts", "steps.ts", "wal/", "replica/position.ts"],
+  shipping: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/", "replica/", "database/"],
+  restore: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/", "replica/"],
+  fleet: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/", "replica/", "shipping/", "restore/"],
 };
 
 /** Who may open SQLite. */

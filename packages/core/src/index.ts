@@ -2,7 +2,7 @@
 export { type FailureKind, type FailureOptions, LitewakeError } from "./errors.ts";
 export { type LogFields, type Logger, type LogLevel, silent } from "./logger.ts";
 export { isAtLeast, MINIMUM_SQLITE } from "./database/sqlite.ts";
-export { type FollowerStep, type FollowerTuning } from "./database/follower-options.ts";
+export { type FollowerTuning } from "./database/follower-options.ts";
 export {
   type Catalog,
   type GenerationRecord,

@@ -1,32 +1,4 @@
-// The figures by which a follower moves, and the names of its steps.
-
-/**
- * Steps between which another process may do anything. Tests stop, delay or kill the follower at each of them.
- */
-export type FollowerStep =
-  | "look"
-  | "move:marked"
-  | "move:released"
-  | "passive"
-  | "bridge:mark0"
-  | "bridge:entered"
-  | "bridge:seen"
-  | "bridge:marked"
-  | "bridge:released"
-  | "seal:begun"
-  | "seal:moved"
-  | "seal:passive"
-  | "seal:released"
-  | "spool:written"
-  | "snapshot:frozen"
-  | "snapshot:copying"
-  | "segment:read"
-  | "segment:put"
-  | "segment:acknowledged"
-  | "snapshot:put"
-  | "snapshot:acknowledged"
-  | "stop:written-back"
-  | "stop:recorded";
+// The figures by which a follower moves.
 
 export interface FollowerTuning {
   /** The mark is moved this often while the database is written to at some speed. Milliseconds. */
@@ -52,8 +24,6 @@ export interface FollowerTuning {
   readonly spoolLimitBytes: number;
   /** How long a wait before the next try at a replica really takes, given how long it should; for tests of long outages. */
   readonly retryWait?: ((ms: number) => number) | undefined;
-  /** Called at each step; for tests. */
-  readonly onStep?: ((step: FollowerStep) => void) | undefined;
 }
 
 const MiB = 1 << 20;

@@ -5,9 +5,10 @@
 import type { WalHeader } from "../wal/header.ts";
 import { offsetOfFrames } from "../wal/frame.ts";
 import { sameWal } from "../wal/header.ts";
+import { step } from "../steps.ts";
 import type { LogState } from "./checkpointer.ts";
 import { Epoch } from "./epoch.ts";
-import type { FollowerStep, FollowerTuning } from "./follower-options.ts";
+import type { FollowerTuning } from "./follower-options.ts";
 import type { LiveDatabase } from "./live-database.ts";
 import type { ReadMark } from "./read-mark.ts";
 
@@ -43,7 +44,6 @@ export class Follower {
   readonly database: LiveDatabase;
   readonly tuning: FollowerTuning;
   readonly #host: FollowerHost;
-  readonly #step: (step: FollowerStep) => void;
   #current: ReadMark;
   #next: ReadMark;
   #mode: FollowerMode = "bridge";
@@ -60,7 +60,6 @@ export class Follower {
     this.database = database;
     this.tuning = tuning;
     this.#host = host;
-    this.#step = tuning.onStep ?? (() => {});
     [this.#current, this.#next] = database.marks;
     this.#epoch = new Epoch(0, database.pageSize);
   }
@@ -76,6 +75,7 @@ export class Follower {
   /** Takes the first mark. Whatever it is, it is treated as mark 0 until a later one is known to stand on a frame. */
   start(): void {
     this.#next.take();
+    step("start:marked");
     const { header, log } = this.look();
     this.#epoch = new Epoch(0, this.database.pageSize, log > 0 ? header : undefined, log);
     this.#mode = "bridge";
@@ -124,7 +124,7 @@ export class Follower {
   }
 
   #observeMarked(look: Look): boolean {
-    this.#step("look");
+    step("look");
     if (!this.#isThisWal(look)) throw new ContinuityLost("the WAL was restarted under a standing mark");
     if (look.log < this.#epoch.frames) throw new ContinuityLost("the WAL became shorter under a standing mark");
     const grown = look.log > this.#epoch.frames;
@@ -133,7 +133,7 @@ export class Follower {
   }
 
   #observeBridge(look: Look): boolean {
-    this.#step("bridge:seen");
+    step("bridge:seen");
     // log 0: truncated, or reset by a RESTART, or a writer is inside the transaction that restarts it. Nothing to read.
     if (look.header === undefined || look.log === 0) return false;
     const known = this.#epoch.header;
@@ -148,12 +148,12 @@ export class Follower {
     this.#epoch.frames = look.log;
     // Mark 0 still stands, so the frames just seen cannot be written back: this mark stands on a frame.
     this.#current.take();
-    this.#step("bridge:marked");
+    step("bridge:marked");
     const after = this.look();
     if (!this.#isThisWal(after)) throw new ContinuityLost("the WAL was restarted while the bridge was left");
     this.#next.release();
     this.#enterMark(after, look.log);
-    this.#step("bridge:released");
+    step("bridge:released");
     return true;
   }
 
@@ -183,14 +183,14 @@ export class Follower {
   move(): void {
     const before = this.database.checkpointer.state();
     this.#next.take();
-    this.#step("move:marked");
+    step("move:marked");
     this.#swapMarks();
     this.#markBound = this.database.checkpointer.state().log;
     this.#markExact = this.#markBound === before.log;
     // Commits since the last look lie below this end, and no restart comes between under a standing mark: a place that is
     // derived from the bound must never be past what the epoch says of itself.
     this.#epoch.frames = Math.max(this.#epoch.frames, this.#markBound);
-    this.#step("move:released");
+    step("move:released");
   }
 
   #swapMarks(): void {
@@ -221,7 +221,7 @@ export class Follower {
   /** Writes back up to our mark. */
   passive(): ReturnType<LiveDatabase["checkpointer"]["passive"]> {
     const result = this.database.checkpointer.passive();
-    this.#step("passive");
+    step("passive");
     return result;
   }
 
@@ -231,7 +231,7 @@ export class Follower {
    */
   enterBridge(): boolean {
     this.#next.take();
-    this.#step("bridge:mark0");
+    step("bridge:mark0");
     const look = this.look();
     const epoch = this.#epoch;
     if (!this.#isThisWal(look)) throw new ContinuityLost("the WAL was restarted under two standing marks");
@@ -243,7 +243,7 @@ export class Follower {
     this.#bridgeFrames = look.log;
     this.#mode = "bridge";
     this.#current.release();
-    this.#step("bridge:entered");
+    step("bridge:entered");
     return true;
   }
 

@@ -1,6 +1,7 @@
 // What Litewake notes beside a database: a cache that makes continuity provable more often and may always be deleted.
 import fs from "node:fs";
 import path from "node:path";
+import { step } from "../steps.ts";
 import type { FileIdentity } from "./live-database.ts";
 
 /** Salts of a WAL: they name it. */
@@ -78,7 +79,9 @@ export class LocalStateFile {
     fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     const temporary = `${this.#file}.tmp`;
     fs.writeFileSync(temporary, JSON.stringify(this.#state), { mode: 0o600 });
+    step("state:writing");
     fs.renameSync(temporary, this.#file);
+    step("state:written");
   }
 
   /** Removes spool files that the state does not name. */

@@ -1,4 +1,5 @@
 // Lets the WAL begin anew: the ladder from a rotation that nobody feels to one that takes the write lock for a moment.
+import { step } from "../steps.ts";
 import type { Follower } from "./follower.ts";
 import { blockFor, tryLockWriters, unlockWriters } from "./write-lock.ts";
 
@@ -33,8 +34,7 @@ export function letWaitingCheckpointPass(follower: Follower): boolean {
  */
 export function rotateSealed(follower: Follower): boolean {
   if (follower.mode !== "mark") return false;
-  const { database, tuning } = follower;
-  const step = tuning.onStep ?? (() => {});
+  const { database } = follower;
   if (follower.canMove) follower.move();
   follower.passive();
   // What is not shipped yet is copied before the lock, so that under it only a few frames are left to copy: with all of it

@@ -1,6 +1,7 @@
 // The unshipped tail of a WAL, kept beside the database across a rotation: afterwards the new WAL grows over its place.
 import fs from "node:fs";
 import path from "node:path";
+import { step } from "../steps.ts";
 import type { WalFile } from "./wal-file.ts";
 
 const CHUNK_BYTES = 1 << 20;
@@ -23,7 +24,9 @@ export class Spool {
   static create(folder: string, name: string, from: number): Spool {
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
     const file = path.join(folder, name);
-    return new Spool(file, from, from, fs.openSync(file, "w+", 0o600));
+    const spool = new Spool(file, from, from, fs.openSync(file, "w+", 0o600));
+    step("spool:created");
+    return spool;
   }
 
   /** Opens what an earlier process left. `undefined`: it is not there, or not whole. */
@@ -60,6 +63,7 @@ export class Spool {
       fs.writeSync(this.#descriptor, wanted, 0, count, this.#end - this.from);
       this.#end += count;
     }
+    step("spool:written");
   }
 
   /** Fills `into` from offset `offset` of the WAL; returns how many bytes there were. */
@@ -72,6 +76,7 @@ export class Spool {
   discard(): void {
     this.close();
     fs.rmSync(this.path, { force: true });
+    step("spool:discarded");
   }
 
   close(): void {

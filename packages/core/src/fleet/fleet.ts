@@ -5,6 +5,7 @@ import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { DatabaseReplication, DatabaseStatus } from "../shipping/database-replication.ts";
 import { Replication, type SyncedDatabase } from "../shipping/replication.ts";
+import { step } from "../steps.ts";
 import type { Lease } from "./lease.ts";
 import type { Manifest, Sharding } from "./manifest.ts";
 import type { FleetMember } from "./members.ts";
@@ -143,7 +144,9 @@ export class Fleet implements AsyncDisposable {
       ...(signal === undefined ? [] : [signal]),
     ]);
     const { takenAt, cut } = await this.#cut(deadline);
+    step("point:cut");
     await Promise.all(cut.databases.map((database) => database.durable(deadline)));
+    step("point:durable");
     const places = new Map(
       cut.databases.flatMap(({ path, positions: [position] }) => {
         const folder = this.#names.get(path);
@@ -152,6 +155,7 @@ export class Fleet implements AsyncDisposable {
     );
     const point = { name, takenAt, epoch: this.manifest?.epoch ?? 0, places };
     await publishPoint(this.#client, point, { signal: deadline });
+    step("point:published");
     this.#retaining = this.#retaining.then(() => this.#retainPoints());
     return { ...point, heldMs: cut.heldMs };
   }

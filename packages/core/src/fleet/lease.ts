@@ -8,6 +8,7 @@ import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { OWN_PREFIX } from "../replica/layout.ts";
 import { createOwn, readOwn } from "../replica/own-object.ts";
+import { step } from "../steps.ts";
 import { describeOwner, isDead, type Owner, thisOwner } from "./owner.ts";
 
 export interface LeaseOptions {
@@ -109,6 +110,7 @@ export class Lease {
   async #acquire(signal: AbortSignal): Promise<void> {
     const { client, logger } = this.#options;
     const nowOfStore = await this.#probe(signal);
+    step("lease:probed");
     if (nowOfStore === undefined) {
       this.#unsupported = true;
       logger(
@@ -225,6 +227,7 @@ export class Lease {
       { signal },
     );
     if (!done) return false;
+    step("lease:taken");
     this.#held = { number, untilMs: began + ttlMs };
     if (number > KEPT) await client.delete([leaseKey(number - KEPT)], { signal }).catch(() => {});
     return true;

@@ -3,6 +3,7 @@ import type { CallOptions, ReplicaClient } from "../backend/client.ts";
 import { LitewakeError } from "../errors.ts";
 import { OWN_PREFIX } from "../replica/layout.ts";
 import { createOwn, type OwnObject, readOwn, replaceOwn } from "../replica/own-object.ts";
+import { step } from "../steps.ts";
 import type { HashBits } from "./hash.ts";
 
 /** How rows lie over the databases of a fleet. Another way means other rows in each database. */
@@ -66,12 +67,15 @@ export async function claimManifest(
   options: CallOptions = {},
 ): Promise<Manifest> {
   const found = await readManifest(client, options);
+  step("manifest:read");
   if (found !== undefined) {
     refuseOther(found, wanted, client.url);
     return found;
   }
   const manifest = { epoch: 1, ...wanted };
-  if (await createManifest(client, manifest, options)) return manifest;
+  const created = await createManifest(client, manifest, options);
+  step("manifest:claimed");
+  if (created) return manifest;
   // Somebody else was first.
   const other = await readManifest(client, options);
   if (other !== undefined) refuseOther(other, wanted, client.url);

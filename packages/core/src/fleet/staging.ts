@@ -5,6 +5,7 @@ import path from "node:path";
 import type { Position } from "../replica/position.ts";
 import { checkOutput, outputError, syncFolder } from "../restore/output-file.ts";
 import { noteRestored } from "../shipping/restored-state.ts";
+import { step } from "../steps.ts";
 
 /** A database that was restored whole, still under a name of its own. */
 export interface Staged {
@@ -55,7 +56,9 @@ export class Staging {
   async #publish(staged: readonly Staged[]): Promise<void> {
     for (const { output, replicaUrl, position } of staged) {
       try {
+        step("journal:renaming");
         if (fs.existsSync(stagedName(output))) await rename(stagedName(output), output);
+        step("journal:renamed");
       } catch (error) {
         throw outputError(error, output);
       }
@@ -63,6 +66,7 @@ export class Staging {
     }
     for (const folder of new Set(staged.map(({ output }) => path.dirname(output)))) await syncFolder(folder);
     await rm(this.#journal, { force: true });
+    step("journal:removed");
   }
 
   async #write(staged: readonly Staged[]): Promise<void> {
@@ -76,7 +80,9 @@ export class Staging {
       } finally {
         await handle.close();
       }
+      step("journal:writing");
       await rename(temporary, this.#journal);
+      step("journal:written");
       await syncFolder(path.dirname(this.#journal));
     } catch (error) {
       throw outputError(error, this.#journal);

@@ -3,6 +3,7 @@ import type { ReplicaClient } from "../backend/client.ts";
 import { type Catalog, readCatalog } from "./catalog.ts";
 import type { Generation } from "./position.ts";
 import { planRetention, type RetentionRules } from "./retention-plan.ts";
+import { step } from "../steps.ts";
 
 export interface RetentionOptions {
   /** Every instant of so long a window stays restorable. Milliseconds. */
@@ -49,12 +50,15 @@ export class Retention {
     const marked = new Map<string, number>();
     for (const key of batches.flat()) marked.set(key, this.#marked.get(key) ?? nowMs);
     this.#marked = marked;
+    step("retention:marked");
     if (dryRun === true) return { deleted: 0, pending: marked.size };
     let deleted = 0;
     for (const batch of batches) {
       const due = batch.filter((key) => nowMs - (marked.get(key) ?? nowMs) >= this.#graceMs);
       if (due.length === 0) continue;
+      step("retention:deleting");
       await this.#client.delete(due, { signal });
+      step("retention:deleted");
       for (const key of due) marked.delete(key);
       deleted += due.length;
     }

@@ -5,6 +5,7 @@ import { LitewakeError } from "../errors.ts";
 import { decodeSegmentProof } from "../replica/proof.ts";
 import type { Position } from "../replica/position.ts";
 import type { SegmentRecord } from "../replica/segment-table.ts";
+import { step } from "../steps.ts";
 import { type DecodedObject, ObjectDecoder } from "./object-decoder.ts";
 import type { OutputFile } from "./output-file.ts";
 import type { RestorePlan } from "./plan.ts";
@@ -60,6 +61,7 @@ export async function materialize(options: MaterializeOptions): Promise<Material
     );
   }
   progress.enter("write");
+  step("restore:fetched");
   const reached = { generation: plan.generation, index: wal.index, offset: wal.offset };
   const stated = snapshot.proof?.position;
   const pageSize = snapshot.pageSize ?? wal.pageSize ?? 1;

@@ -4,6 +4,7 @@ import fs from "node:fs";
 import { type FileHandle, lstat, link, mkdir, open, rename, rm, unlink } from "node:fs/promises";
 import path from "node:path";
 import { LitewakeError } from "../errors.ts";
+import { step } from "../steps.ts";
 
 const SIDECARS = ["-wal", "-shm", "-journal"];
 
@@ -87,6 +88,7 @@ export class OutputFile implements AsyncDisposable {
       await this.#close();
       await checkOutput(this.output);
       await this.#takeName();
+      step("restore:named");
       this.#published = true;
       await syncFolder(path.dirname(this.output));
     } catch (error) {

@@ -20,6 +20,7 @@ import {
   type SourceFailure,
 } from "./source-choice.ts";
 import { checkTarget, type RestoreTarget } from "./target.ts";
+import { step } from "../steps.ts";
 
 export type { ReplicaSource };
 
@@ -97,11 +98,14 @@ async function restoreFrom(candidate: Candidate, request: RestoreRequest): Promi
   const startedMs = performance.now();
   const plan = planCandidate(candidate, request.target ?? {});
   const progress = new ProgressMeter(plan.bytes, plan.segmentCount, request.onProgress);
+  step("restore:planned");
   await using output = await OutputFile.create(request.output, request.mode ?? 0o600);
+  step("restore:created");
   try {
     progress.enter("fetch");
     const parallelism = Math.max(1, request.parallelism ?? PARALLELISM);
     const made = await materialize({ client: source.client, plan, output, parallelism, progress, signal });
+    step("restore:applied");
     requireReached(request.target, made.position);
     if (made.openFrames > 0) {
       logger("warn", "the last transaction in the replica has no commit and was left out", { frames: made.openFrames });
@@ -112,9 +116,12 @@ async function restoreFrom(candidate: Candidate, request: RestoreRequest): Promi
     const synced = output.sync();
     synced.catch(() => {});
     await checkIntegrity({ file: output.temporary, check, position: made.position, logger, signal });
+    step("restore:checked");
     await synced;
+    step("restore:synced");
     signal.throwIfAborted();
     await output.publish();
+    step("restore:published");
     return {
       replica: source.name,
       replicaUrl: source.client.url,

@@ -3,13 +3,14 @@ import fs from "node:fs";
 import { comparePlace, Epoch, type LogPlace } from "../database/epoch.ts";
 import { ContinuityLost, Follower, type FollowerMode } from "../database/follower.ts";
 import { databaseBytesAt } from "../database/frozen-copy.ts";
-import type { FollowerStep, FollowerTuning } from "../database/follower-options.ts";
+import type { FollowerTuning } from "../database/follower-options.ts";
 import { identityOf, type LiveDatabase, sameIdentity } from "../database/live-database.ts";
 import type { LocalStateFile, NotedPosition } from "../database/local-state.ts";
 import { letWaitingCheckpointPass, rotateOptimistically, rotateSealed } from "../database/rotation.ts";
 import { Spool } from "../database/spool.ts";
 import { tryLockWriters, unlockWriters } from "../database/write-lock.ts";
 import type { Logger } from "../logger.ts";
+import { step } from "../steps.ts";
 import { framesBefore } from "../wal/frame.ts";
 import type { Continuity, LocalEvidence } from "./continuity.ts";
 import { LiveLog } from "./live-log.ts";
@@ -74,10 +75,6 @@ export class DatabaseSession implements ShipperHost {
 
   retryWait(ms: number): number {
     return this.#options.tuning.retryWait?.(ms) ?? ms;
-  }
-
-  step(step: FollowerStep): void {
-    this.#options.tuning.onStep?.(step);
   }
 
   /** Makes ready for `tryLock`, so that this takes no time under the locks of others. */
@@ -222,7 +219,7 @@ export class DatabaseSession implements ShipperHost {
     this.#holders++;
     try {
       const frozen = await this.#freeze(signal);
-      this.step("snapshot:frozen");
+      step("snapshot:frozen");
       const turn = this.#fileTurns;
       return {
         ...frozen,
@@ -347,6 +344,7 @@ export class DatabaseSession implements ShipperHost {
         replicas,
       },
     });
+    step("rest:noted");
     return sameIdentity(identity, identityOf(this.database.path));
   }
 
@@ -355,11 +353,11 @@ export class DatabaseSession implements ShipperHost {
     try {
       this.follower.observe();
       this.follower.stop();
-      this.step("stop:written-back");
+      step("stop:written-back");
       await new Promise((resolve) => setTimeout(resolve, STAMP_GRAIN_MS));
       this.follower.observe();
       if (shippers.every((shipper) => !shipper.isPending)) this.noteRest(shippers);
-      this.step("stop:recorded");
+      step("stop:recorded");
     } catch (error) {
       if (!(error instanceof ContinuityLost)) throw error;
     } finally {

@@ -5,6 +5,7 @@ import type { FollowerTuning } from "../database/follower-options.ts";
 import type { ClosedWal, LocalStateFile } from "../database/local-state.ts";
 import { Spool } from "../database/spool.ts";
 import type { WalFile } from "../database/wal-file.ts";
+import { step } from "../steps.ts";
 
 /** Somebody who still needs bytes of the log: a replica that has not acknowledged them. */
 export interface LogReader {
@@ -82,7 +83,6 @@ export class LiveLog implements FollowerHost {
       epoch.spool = Spool.create(this.#state.spoolFolder, `${epoch.number}-${from}-${process.pid}.wal`, from);
     }
     epoch.spool.extend(this.wal, epoch.end);
-    this.#tuning.onStep?.("spool:written");
     return true;
   }
 
@@ -91,6 +91,7 @@ export class LiveLog implements FollowerHost {
     this.#current = next;
     for (const reader of this.#readers) reader.closed(closed);
     this.dropShipped();
+    step("epoch:closed");
     this.#noteClosed(closed, next);
   }
 

@@ -2,6 +2,7 @@
 import type { Position } from "../replica/position.ts";
 import { identityOf } from "../database/live-database.ts";
 import { LocalStateFile, metaFolder } from "../database/local-state.ts";
+import { step } from "../steps.ts";
 
 /**
  * Notes that the file at `output` is the state at `position` of the replica at `replicaUrl`. While the file is untouched,
@@ -17,6 +18,7 @@ export function noteRestored(output: string, replicaUrl: string, position: Posit
       closed: undefined,
       wal: undefined,
     });
+    step("restore:noted");
   } catch {
     // Only a cache: without it the next replication begins a new generation.
   }

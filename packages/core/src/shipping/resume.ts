@@ -1,6 +1,7 @@
 // Where a replica stands at a start, and whether the live log continues it.
 import { LitewakeError } from "../errors.ts";
 import { readCatalog } from "../replica/catalog.ts";
+import { step } from "../steps.ts";
 import { formatPosition, type Generation } from "../replica/position.ts";
 import type { ChainState } from "../wal/frame-chain.ts";
 import { decideContinuity, type PreviousEnd, type Unproven } from "./continuity.ts";
@@ -37,6 +38,7 @@ export async function resume(target: ShipperTarget, host: ShipperHost, signal: A
     if (!(error instanceof LitewakeError) || error.kind !== "damaged") throw error;
     return { kind: "new", reason: `the replica's last segment cannot be read: ${error.message}` };
   }
+  step("resume:read");
   const found = decideContinuity(tail, target.client.url, host.evidence());
   const { generation, newestSnapshot } = tail;
   const epoch = host.log.current.number;
@@ -54,6 +56,7 @@ export async function resume(target: ShipperTarget, host: ShipperHost, signal: A
       if (adopted === undefined) {
         return { kind: "new", reason: "the old WAL's tail was overwritten while it was read" };
       }
+      step("resume:adopted");
       said(host, target, tail, "the rest of the old WAL was kept");
       return {
         ...base,

@@ -1,6 +1,5 @@
 // What a shipper needs of the database it ships: the log, the file standing still, and evidence of what happened before.
 import type { FrozenDatabase } from "../database/frozen-copy.ts";
-import type { FollowerStep } from "../database/follower-options.ts";
 import type { LiveDatabase } from "../database/live-database.ts";
 import type { Logger } from "../logger.ts";
 import type { Continuity, LocalEvidence } from "./continuity.ts";
@@ -30,7 +29,6 @@ export interface ShipperHost {
   requestRotation(): void;
   /** A replica has moved on: a position was acknowledged, or it was found, let go, or given up. */
   progressed(): void;
-  step(step: FollowerStep): void;
   /** How long a wait before the next try really takes. Milliseconds. */
   retryWait(ms: number): number;
 }

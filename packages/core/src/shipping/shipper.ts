@@ -10,6 +10,7 @@ import { LitewakeError } from "../errors.ts";
 import { segmentKey, snapshotKey } from "../replica/layout.ts";
 import { type Generation, MAX_INDEX_BYTES, newGeneration, type Position } from "../replica/position.ts";
 import { encodeProof } from "../replica/proof.ts";
+import { step } from "../steps.ts";
 import type { ChainState } from "../wal/frame-chain.ts";
 import type { PreviousEnd } from "./continuity.ts";
 import type { LogReader } from "./live-log.ts";
@@ -185,6 +186,7 @@ export class Shipper implements LogReader {
   async begin(signal: AbortSignal): Promise<void> {
     if (this.#forced !== undefined) return this.#beginGeneration(this.#forced, signal);
     const found = await resume(this.target, this.#host, signal);
+    step("resume:decided");
     if (found.kind === "new") return this.#beginGeneration(found.reason, signal);
     this.#takeUp(found);
   }
@@ -202,6 +204,7 @@ export class Shipper implements LogReader {
     const { logger } = this.#host;
     const generation = newGeneration();
     logger("info", "new generation", { replica: this.target.name, generation, reason });
+    step("generation:begun");
     const wasReleased = this.#released;
     this.#cursor = undefined;
     this.#released = true;
@@ -221,6 +224,7 @@ export class Shipper implements LogReader {
       this.#released = wasReleased;
       throw error;
     }
+    step("generation:written");
     this.#course = { generation, epoch: place.epoch, index: 0 };
     this.#cursor = { epoch: place.epoch, offset: 0, chain: undefined };
     this.#covered = place;
@@ -277,16 +281,16 @@ export class Shipper implements LogReader {
         const key = snapshotKey(generation, index);
         const started = performance.now();
         const { database } = this.#host;
-        const plain = frozenBytes(database, held, () => this.#host.step("snapshot:copying"));
+        const plain = frozenBytes(database, held, () => step("snapshot:copying"));
         const head = encodeProof({
           version: 1,
           position: { index, offset: held.offset },
           pageSize: database.pageSize,
           pages: held.sizeBytes / database.pageSize,
         });
-        this.#host.step("snapshot:put");
+        step("snapshot:put");
         const result = await this.#put(key, await storedBody([head], plain), signal);
-        this.#host.step("snapshot:acknowledged");
+        step("snapshot:acknowledged");
         this.#newestSnapshot = { index, at: result.modifiedAt };
         this.#host.logger("info", "snapshot written", {
           replica: this.target.name,
@@ -341,6 +345,7 @@ export class Shipper implements LogReader {
   async #shipSegment(course: Course, cursor: Cursor, epoch: Epoch, limit: number, signal: AbortSignal): Promise<void> {
     const { log } = this.#host;
     if (!epoch.closed) await log.wal.sync();
+    step("segment:synced");
     let end: SegmentEnd | undefined;
     const coveredTo = this.#covered.epoch === epoch.number && cursor.offset === 0 ? this.#covered.offset : 0;
     const span = {
@@ -360,7 +365,7 @@ export class Shipper implements LogReader {
     const key = segmentKey(course.generation, index, cursor.offset);
     const head = cursor.offset === 0 ? this.#proofHead(index) : [];
     const body = await storedBody(head, plain);
-    this.#host.step("segment:put");
+    step("segment:put");
     await settleConflict(
       this.target.client,
       key,
@@ -377,7 +382,7 @@ export class Shipper implements LogReader {
       throw new ContinuityLost(error.message);
     });
     if (end === undefined) throw new Error(`${this.target.client.url} acknowledged ${key} before it was read whole`);
-    this.#host.step("segment:acknowledged");
+    step("segment:acknowledged");
     const done: SegmentEnd = end;
     this.#cursor = { epoch: epoch.number, offset: done.end, chain: done.chain };
     this.#frozenEnd = undefined;

@@ -6,10 +6,11 @@ import { tempDir, type TempDir } from "@litewake-tooling/testkit";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { ReplicaClient } from "../../src/backend/client.ts";
 import { overriding } from "../../src/backend/overriding.ts";
-import type { FollowerStep, FollowerTuning } from "../../src/database/follower-options.ts";
+import type { FollowerTuning } from "../../src/database/follower-options.ts";
 import { silent } from "../../src/logger.ts";
 import { restore } from "../../src/restore/restore.ts";
 import { Replication } from "../../src/shipping/replication.ts";
+import { type Step, watchSteps } from "../../src/steps.ts";
 
 const HOUR_MS = 3_600_000;
 let folder: TempDir;
@@ -22,6 +23,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  watchSteps(undefined);
   application.close();
   folder[Symbol.dispose]();
 });
@@ -49,11 +51,11 @@ it("a commit between the last look and the freeze for a snapshot is shipped befo
   const client = memoryClient();
   let looks = 0;
   let writing = true;
-  const onStep = (step: FollowerStep): void => {
+  watchSteps((step) => {
     // The log was looked at; not each time, since a rotation needs a moment without a commit.
     if (step === "look" && writing && looks++ % 2 > 0) commit();
-  };
-  const replication = await start(client, { onStep, rotateFromBytes: 16 << 10, moveEveryMs: 1000 }, 20);
+  });
+  const replication = await start(client, { rotateFromBytes: 16 << 10, moveEveryMs: 1000 }, 20);
   const writer = setInterval(commit, 3);
   const snapshots = async (): Promise<number> => {
     let count = 0;
@@ -89,11 +91,11 @@ it("a rotation while the first segment of an index that the snapshot covers is b
       return memory.put(key, Buffer.concat(chunks), options);
     },
   });
-  const steps: FollowerStep[] = [];
+  const steps: Step[] = [];
+  watchSteps((step) => steps.push(step));
   const replication = await start(client, {
     rotateFromBytes: 4096,
     moveEveryMs: 1,
-    onStep: (step) => steps.push(step),
   });
   await storing;
   // The follower holds mark 0 and all is written back, so the next commit restarts the WAL.
