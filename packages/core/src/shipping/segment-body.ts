@@ -1,4 +1,4 @@
-// The stored form of a segment or snapshot: a proof where there is one, then one LZ4 frame.
+// The stored form of what is shipped: a proof where there is one, then one LZ4 frame.
 import { Lz4FrameEncoder } from "../codec/lz4-frame.ts";
 
 /** Up to so many stored bytes a body is held in memory, so that it goes out as one plain request. */
@@ -9,7 +9,13 @@ export async function storedBody(
   head: readonly Uint8Array[],
   plain: AsyncIterable<Uint8Array>,
 ): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
-  const stored = compressed(head, plain);
+  return inMemoryWhereSmall(compressed(head, plain));
+}
+
+/** The body as bytes if they are few, else as a stream. */
+export async function inMemoryWhereSmall(
+  stored: AsyncGenerator<Uint8Array>,
+): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
   while (bytes < IN_MEMORY_BYTES) {
@@ -21,7 +27,10 @@ export async function storedBody(
   return resumed(parts, stored);
 }
 
-async function* compressed(head: readonly Uint8Array[], plain: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* compressed(
+  head: readonly Uint8Array[],
+  plain: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   const encoder = new Lz4FrameEncoder();
   yield* head;
   for await (const chunk of plain) yield* encoder.update(chunk);

@@ -5,7 +5,7 @@ import { ReplicaError } from "../backend/error.ts";
 import type { ConcurrencyLimit } from "../backend/limit.ts";
 import { comparePlace, type Epoch, type LogPlace } from "../database/epoch.ts";
 import { ContinuityLost } from "../database/follower.ts";
-import { FreezeBroken, frozenBytes } from "../database/frozen-copy.ts";
+import { FreezeBroken } from "../database/frozen-copy.ts";
 import { LitewakeError } from "../errors.ts";
 import { segmentKey, snapshotKey } from "../replica/layout.ts";
 import { type Generation, MAX_INDEX_BYTES, newGeneration, type Position } from "../replica/position.ts";
@@ -19,6 +19,7 @@ import { resume, type Resumed } from "./resume.ts";
 import { type SegmentEnd, SegmentMoved, segmentBytes } from "./segment.ts";
 import { storedBody } from "./segment-body.ts";
 import type { ShipperHost } from "./shipper-host.ts";
+import { snapshotBody } from "./snapshot-body.ts";
 
 /** A segment is cut at the first commit past so many bytes of WAL. */
 const CUT_BYTES = 16 << 20;
@@ -281,15 +282,16 @@ export class Shipper implements LogReader {
         const key = snapshotKey(generation, index);
         const started = performance.now();
         const { database } = this.#host;
-        const plain = frozenBytes(database, held, () => step("snapshot:copying"));
         const head = encodeProof({
           version: 1,
           position: { index, offset: held.offset },
           pageSize: database.pageSize,
           pages: held.sizeBytes / database.pageSize,
         });
+        const onChunk = () => step("snapshot:copying");
+        await using snapshot = await snapshotBody({ database, frozen: held, head: [head], onChunk });
         step("snapshot:put");
-        const result = await this.#put(key, await storedBody([head], plain), signal);
+        const result = await this.#put(key, snapshot.body, signal);
         step("snapshot:acknowledged");
         this.#newestSnapshot = { index, at: result.modifiedAt };
         this.#host.logger("info", "snapshot written", {
