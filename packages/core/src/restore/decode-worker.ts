@@ -2,7 +2,7 @@
 import { parentPort } from "node:worker_threads";
 import { Lz4Error, type Lz4ErrorCode } from "../codec/lz4-error.ts";
 import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
-import { type CopiedObject, ObjectCopy } from "./object-copy.ts";
+import { type CopiedObject, type CopyTarget, ObjectCopy } from "./object-copy.ts";
 
 /** The next chunk of an object, its end (`chunk` is undefined), or that nobody wants more of it. */
 export type DecodeRequest =
@@ -10,8 +10,8 @@ export type DecodeRequest =
       readonly stream: number;
       /** Valid until the answer. */
       readonly chunk: Uint8Array | undefined;
-      /** The plain bytes go into this file, and not back. */
-      readonly descriptor?: number;
+      /** The plain bytes go there, and not back. */
+      readonly target?: CopyTarget;
     }
   | { readonly stream: number; readonly close: true };
 
@@ -24,7 +24,7 @@ export interface DecodeAnswer {
   readonly stream: number;
   readonly parts: readonly Uint8Array[];
   readonly skippable: readonly Uint8Array[];
-  /** At the end of an object that went into a file. */
+  /** At the end of an object that went to a target. */
   readonly copied?: CopiedObject;
   readonly error: DecodeFailure | undefined;
 }
@@ -39,10 +39,10 @@ port?.on("message", (request: DecodeRequest) => {
     copies.delete(request.stream);
     return;
   }
-  const { stream, chunk, descriptor } = request;
+  const { stream, chunk, target } = request;
   let answer: DecodeAnswer;
   try {
-    answer = descriptor === undefined ? decode(stream, chunk) : copy(stream, chunk, descriptor);
+    answer = target === undefined ? decode(stream, chunk) : copy(stream, chunk, target);
   } catch (error) {
     answer = { stream, parts: [], skippable: [], error: failureOf(error) };
   }
@@ -59,9 +59,9 @@ function decode(stream: number, chunk: Uint8Array | undefined): DecodeAnswer {
   return { stream, parts, skippable: decoder.skippable, error: undefined };
 }
 
-function copy(stream: number, chunk: Uint8Array | undefined, descriptor: number): DecodeAnswer {
+function copy(stream: number, chunk: Uint8Array | undefined, target: CopyTarget): DecodeAnswer {
   let copying = copies.get(stream);
-  if (copying === undefined) copies.set(stream, (copying = new ObjectCopy(descriptor)));
+  if (copying === undefined) copies.set(stream, (copying = new ObjectCopy(target)));
   const answer = { stream, parts: [], skippable: [], error: undefined };
   if (chunk === undefined) return { ...answer, copied: copying.end() };
   copying.push(chunk);

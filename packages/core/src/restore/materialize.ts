@@ -1,23 +1,19 @@
 // Carries out a plan: fetches, decodes, proves and applies it into an output file.
 import type { ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
-import { LitewakeError } from "../errors.ts";
-import { decodeSegmentProof } from "../replica/proof.ts";
 import type { Position } from "../replica/position.ts";
 import type { SegmentRecord } from "../replica/segment-table.ts";
 import { step } from "../steps.ts";
-import { type DecodedObject, ObjectDecoder } from "./object-decoder.ts";
+import { ObjectDecoder } from "./object-decoder.ts";
 import type { OutputFile } from "./output-file.ts";
 import type { RestorePlan } from "./plan.ts";
-import { prefetch } from "./prefetch.ts";
 import type { ProgressMeter } from "./progress.ts";
-import { type ProvablePoint, type RefusedPlace, RestoreRefusal } from "./refusal.ts";
+import { type ProvablePoint, RestoreRefusal } from "./refusal.ts";
+import { fetched, proveSegment, type ReadOptions, segmentStreams } from "./segment-streams.ts";
 import { type CopiedSnapshot, judgeSnapshot } from "./snapshot.ts";
+import { unreadable } from "./unreadable.ts";
 import { WalPages } from "./wal-pages.ts";
 import { type WalEnd, WalVerifier } from "./wal-verifier.ts";
-
-/** Plain bytes read ahead over all segments. */
-const READ_AHEAD_BYTES = 16 << 20;
 
 export interface MaterializeOptions {
   readonly client: ReplicaClient;
@@ -47,7 +43,12 @@ export async function materialize(options: MaterializeOptions): Promise<Material
   await using decoder = new ObjectDecoder(plan.bytes);
   using pages = new WalPages(output);
   const stop = new AbortController();
-  const fetching = { ...options, decoder, signal: AbortSignal.any([signal, stop.signal]) };
+  const fetching = {
+    ...options,
+    decoder,
+    onBytes: (count: number) => progress.fetched(count),
+    signal: AbortSignal.any([signal, stop.signal]),
+  };
   const both = [fetchSnapshot(fetching), fetchWal(fetching, pages)] as const;
   // The first failure ends the other half; both have let go of everything before it is passed on.
   for (const half of both) half.catch(() => stop.abort());
@@ -81,15 +82,14 @@ export async function materialize(options: MaterializeOptions): Promise<Material
   };
 }
 
-interface Fetching extends MaterializeOptions {
-  readonly decoder: ObjectDecoder;
-}
+type Fetching = MaterializeOptions & ReadOptions;
 
-async function fetchSnapshot({ client, plan, output, progress, decoder, signal }: Fetching): Promise<CopiedSnapshot> {
+async function fetchSnapshot(fetching: Fetching): Promise<CopiedSnapshot> {
+  const { plan, output, decoder } = fetching;
   const { key, size, index } = plan.snapshot;
   const place = { generation: plan.generation, index };
   try {
-    const copied = await decoder.copy(fetched(client, key, progress, signal), size, output.descriptor);
+    const copied = await decoder.copy(fetched(key, fetching), size, output.descriptor);
     // Most of it stays as it is: on its way to the disk while the WAL is still read.
     output.sync().catch(() => {});
     return judgeSnapshot(copied, place);
@@ -98,80 +98,22 @@ async function fetchSnapshot({ client, plan, output, progress, decoder, signal }
   }
 }
 
-interface OpenSegment {
-  readonly segment: SegmentRecord;
-  readonly key: string;
-  object: DecodedObject | undefined;
-}
-
 async function fetchWal(fetching: Fetching, pages: WalPages): Promise<WalEnd> {
-  const { client, plan, progress, decoder, signal, parallelism } = fetching;
+  const { plan, progress } = fetching;
   const verifier = new WalVerifier(plan.generation, plan.snapshot.index, pages);
-  const ahead = prefetch<OpenSegment>({
-    items: plannedSegments(plan),
-    open: (item, laneSignal) => {
-      item.object = decoder.decode(fetched(client, item.key, progress, laneSignal), item.segment.size);
-      return item.object.chunks;
-    },
-    parallelism,
-    weight: ({ segment }) => segment.size,
-    budgetBytes: READ_AHEAD_BYTES,
-    signal,
-  });
   let proven: SegmentRecord | undefined;
-  for await (const { item, chunks } of ahead) {
-    const { index, offset } = item.segment;
+  for await (const stream of segmentStreams({ ...fetching, ...plan.segments })) {
+    const { index, offset } = stream.segment;
     try {
-      await proveSegment(verifier, item, chunks);
+      await proveSegment(verifier, stream);
     } catch (error) {
-      throw unreadable(
-        error,
-        "segment",
-        { generation: plan.generation, index, offset },
-        provableAt(plan, proven, item.segment),
-      );
+      const place = { generation: plan.generation, index, offset };
+      throw unreadable(error, "segment", place, provableAt(plan, proven, stream.segment));
     }
-    proven = item.segment;
+    proven = stream.segment;
     progress.segmentDone();
   }
   return verifier.finish();
-}
-
-async function proveSegment(
-  verifier: WalVerifier,
-  item: OpenSegment,
-  chunks: AsyncIterable<Uint8Array>,
-): Promise<void> {
-  const { index, offset } = item.segment;
-  const begin = () => verifier.begin(index, offset, decodeSegmentProof(item.object?.skippable() ?? []));
-  let begun = false;
-  for await (const chunk of chunks) {
-    if (!begun) begin();
-    begun = true;
-    verifier.push(chunk);
-  }
-  if (!begun) begin();
-  verifier.end();
-}
-
-function* plannedSegments(plan: RestorePlan): Generator<OpenSegment> {
-  const { table, first, end } = plan.segments;
-  for (let at = first; at < end; at++) {
-    const segment = table.at(at);
-    if (segment !== undefined) yield { segment, key: table.keyAt(at), object: undefined };
-  }
-}
-
-async function* fetched(
-  client: ReplicaClient,
-  key: string,
-  progress: ProgressMeter,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of await client.get(key, { signal })) {
-    progress.fetched(chunk.byteLength);
-    yield chunk;
-  }
 }
 
 async function settle<A, B>([a, b]: readonly [Promise<A>, Promise<B>], signal: AbortSignal): Promise<[A, B]> {
@@ -186,31 +128,6 @@ async function settle<A, B>([a, b]: readonly [Promise<A>, Promise<B>], signal: A
 
 function isAbort(error: unknown): boolean {
   return ReplicaError.is(error, "Aborted") || (error instanceof Error && error.name === "AbortError");
-}
-
-/** What went wrong while an object was read, with its place. Failures of network and disk are passed on. */
-function unreadable(
-  error: unknown,
-  kind: "snapshot" | "segment",
-  place: RefusedPlace,
-  provable?: ProvablePoint,
-): unknown {
-  const options = { provable, cause: error };
-  if (error instanceof RestoreRefusal) {
-    return error.provable !== undefined || provable === undefined
-      ? error
-      : new RestoreRefusal("damaged", error.what, error.place, options);
-  }
-  if (error instanceof LitewakeError && error.kind === "damaged") {
-    return new RestoreRefusal("damaged", `the ${kind} cannot be read, ${error.message}`, place, options);
-  }
-  if (error instanceof Error && error.name === "Lz4Error") {
-    return new RestoreRefusal("damaged", `the ${kind} cannot be read, ${error.message}`, place, options);
-  }
-  if (ReplicaError.is(error, "NotFound")) {
-    return new RestoreRefusal("damaged", `the ${kind} was listed but is not there`, place, options);
-  }
-  return error;
 }
 
 // Everything up to the segment before is proved; by a moment before the bad one, or by its index, a restore stops there.

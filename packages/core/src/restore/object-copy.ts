@@ -18,16 +18,19 @@ export interface CopiedObject {
   readonly skippable: readonly Uint8Array[];
 }
 
+/** Where the plain bytes go: into a file, or nowhere, when they are only to be judged. */
+export type CopyTarget = number | "nowhere";
+
 /** Writes from the first byte of a file on. Throws `Lz4Error`, and the disk's errors. */
 export class ObjectCopy {
-  readonly #descriptor: number;
+  readonly #target: CopyTarget;
   readonly #decoder = new Lz4FrameDecoder();
   readonly #head = new Uint8Array(HEAD_BYTES);
   #bytes = 0;
   #hash: Hash | undefined;
 
-  constructor(descriptor: number) {
-    this.#descriptor = descriptor;
+  constructor(target: CopyTarget) {
+    this.#target = target;
   }
 
   /** The chunk is not kept. */
@@ -51,9 +54,12 @@ export class ObjectCopy {
       this.#hash = createHash("sha256");
     this.#hash?.update(plain);
     if (this.#bytes < HEAD_BYTES) this.#head.set(plain.subarray(0, HEAD_BYTES - this.#bytes), this.#bytes);
-    for (let at = 0; at < plain.byteLength;) {
-      at += fs.writeSync(this.#descriptor, plain, at, plain.byteLength - at, this.#bytes + at);
-    }
+    if (this.#target !== "nowhere") this.#write(this.#target, plain);
     this.#bytes += plain.byteLength;
+  }
+  #write(descriptor: number, plain: Uint8Array): void {
+    for (let at = 0; at < plain.byteLength;) {
+      at += fs.writeSync(descriptor, plain, at, plain.byteLength - at, this.#bytes + at);
+    }
   }
 }

@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
 import { Lz4Error } from "../codec/lz4-error.ts";
 import type { DecodeAnswer, DecodeFailure, DecodeRequest } from "./decode-worker.ts";
-import { type CopiedObject, ObjectCopy } from "./object-copy.ts";
+import { type CopiedObject, type CopyTarget, ObjectCopy } from "./object-copy.ts";
 
 /** A worker starts in some 40 ms; below this much there is nothing to gain. Bytes as stored. */
 const WORTH_THREADS_BYTES = 8 << 20;
@@ -46,10 +46,10 @@ export class ObjectDecoder implements AsyncDisposable {
   }
 
   /** Writes the plain bytes of an object into a file, from its first byte on. Throws `Lz4Error`, or the disk's error. */
-  async copy(stored: AsyncIterable<Uint8Array>, size: number, descriptor: number): Promise<CopiedObject> {
+  async copy(stored: AsyncIterable<Uint8Array>, size: number, target: CopyTarget): Promise<CopiedObject> {
     const thread = this.#threadFor(size);
-    if (thread !== undefined) return thread.copy(stored, descriptor);
-    const copying = new ObjectCopy(descriptor);
+    if (thread !== undefined) return thread.copy(stored, target);
+    const copying = new ObjectCopy(target);
     for await (const chunk of stored) copying.push(chunk);
     return copying.end();
   }
@@ -174,7 +174,7 @@ class DecodeThread {
   }
 
   /** Batches go through memory that both threads see, and that is used again and again. */
-  async copy(stored: AsyncIterable<Uint8Array>, descriptor: number): Promise<CopiedObject> {
+  async copy(stored: AsyncIterable<Uint8Array>, target: CopyTarget): Promise<CopiedObject> {
     const stream = this.#streams++;
     const slots = Array.from({ length: SLOTS }, () => new Slot());
     try {
@@ -185,13 +185,13 @@ class DecodeThread {
           await slot.free;
           rest = slot.fill(rest);
           if (!slot.isFull) break;
-          slot.send((bytes) => this.#ask({ stream, chunk: bytes, descriptor }));
+          slot.send((bytes) => this.#ask({ stream, chunk: bytes, target }));
           at += 1;
         }
       }
-      slots[at % SLOTS]?.send((bytes) => this.#ask({ stream, chunk: bytes, descriptor }));
+      slots[at % SLOTS]?.send((bytes) => this.#ask({ stream, chunk: bytes, target }));
       for (const slot of slots) await slot.free;
-      const { copied } = await this.#ask({ stream, chunk: undefined, descriptor });
+      const { copied } = await this.#ask({ stream, chunk: undefined, target });
       if (copied === undefined) throw new Error("the decoding thread gave no answer");
       return copied;
     } finally {

@@ -75,7 +75,8 @@ export function planGeneration(
   };
 }
 
-interface Hole {
+/** A place that the listing shows to be missing. */
+export interface Hole {
   readonly what: string;
   readonly index: number;
   readonly offset: number;
@@ -120,8 +121,8 @@ function walk(record: GenerationRecord, snapshot: SnapshotRecord, target: Restor
   return { first, end: at, hole: undefined };
 }
 
-// `index` and `offset` are of the segment before, or of the snapshot with offset -1.
-function holeBefore(here: { index: number; offset: number }, index: number, offset: number): Hole | undefined {
+/** What is missing before a segment. `index` and `offset` are of the segment before, or of the snapshot with offset -1. */
+export function holeBefore(here: { index: number; offset: number }, index: number, offset: number): Hole | undefined {
   const expected = here.index === index ? index : index + 1;
   if (here.index !== index && offset < 0) return { what: "missing WAL index", index, offset: 0 };
   if (here.index > expected) return { what: "missing WAL index", index: expected, offset: 0 };

@@ -3,7 +3,7 @@
 import type { SegmentProof } from "../replica/proof.ts";
 import type { Generation } from "../replica/position.ts";
 import { ZERO_CHECKSUM } from "../wal/checksum.ts";
-import { FrameChain } from "../wal/frame-chain.ts";
+import { type ChainState, FrameChain } from "../wal/frame-chain.ts";
 import { parseWalHeader, WAL_HEADER_BYTES, type WalHeader } from "../wal/header.ts";
 import { formatIndex, RestoreRefusal } from "./refusal.ts";
 
@@ -59,6 +59,35 @@ export class WalVerifier {
     this.#sink = sink;
   }
 
+  /**
+   * Goes on in the middle of an index whose beginning cannot be proved: what follows is proved on the word of the frame that
+   * ends at `place`.
+   */
+  static resumed(
+    generation: Generation,
+    place: { readonly index: number; readonly offset: number },
+    chain: ChainState,
+    sink: ProvenFrames,
+  ): WalVerifier {
+    const verifier = new WalVerifier(generation, place.index, sink);
+    verifier.#offset = place.offset;
+    verifier.#chain = new FrameChain(chain);
+    verifier.#pageSize = chain.pageSize;
+    verifier.#segmentAt = place.offset;
+    sink.begin(chain.pageSize);
+    return verifier;
+  }
+
+  /** How the frames of this index are made, once its header was read. */
+  get form(): ChainState | undefined {
+    return this.#chain?.state;
+  }
+
+  /** One past the last commit so far, in the present index. */
+  get committed(): number {
+    return this.#offset - this.#openFrames * (this.#chain?.frameBytes ?? 0);
+  }
+
   begin(index: number, offset: number, proof: SegmentProof | undefined): void {
     const previous = proof?.previous;
     if (previous !== undefined && previous.index !== index - 1) {
@@ -93,7 +122,7 @@ export class WalVerifier {
   finish(): WalEnd {
     const end = {
       index: this.#index,
-      offset: this.#offset - this.#openFrames * (this.#chain?.frameBytes ?? 0),
+      offset: this.committed,
       openFrames: this.#openFrames,
       provenEnds: this.#provenEnds,
       pageSize: this.#pageSize,
