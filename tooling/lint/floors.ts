@@ -12,6 +12,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   backend: ["errors.ts"],
   wal: ["errors.ts"],
   codec: ["errors.ts"],
+  verify: ["errors.ts", "logger.ts", "wal/", "codec/", "backend/", "replica/", "restore/"],
   replica: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/"],
   database: ["errors.ts", "logger.ts", "steps.ts", "wal/", "replica/position.ts"],
   shipping: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/", "replica/", "database/"],

@@ -55,3 +55,12 @@ export {
   type RestoreResult,
 } from "./restore/restore.ts";
 export type { ExactPlace, RestoreTarget } from "./restore/target.ts";
+export type { Finding } from "./verify/finding.ts";
+export type { ProvedPlace, Window } from "./verify/generation-proof.ts";
+export {
+  type VerifiedGeneration,
+  verify,
+  type VerifyProgress,
+  type VerifyReport,
+  type VerifyRequest,
+} from "./verify/verify.ts";

@@ -1,0 +1,145 @@
+// What was proved of one generation, and which moments and places can be restored from it. Pure.
+import type { GenerationRecord, SnapshotRecord } from "../replica/catalog.ts";
+import type { Position } from "../replica/position.ts";
+import type { ExactPlace } from "../restore/target.ts";
+import type { Break } from "./segment-check.ts";
+
+/** Every moment from `from` to `to`, by the store's dates, can be restored with `-timestamp`. */
+export interface Window {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/** A place that was proved, and the date of the object that ends there. */
+export interface ProvedPlace extends Position {
+  readonly moment: Date;
+}
+
+/** A snapshot that was read: sound, or not. */
+export interface JudgedSnapshot {
+  readonly record: SnapshotRecord;
+  readonly sound: boolean;
+  /** How far its copy reaches, where it says so. */
+  readonly stated: { readonly index: number; readonly offset: number } | undefined;
+}
+
+export class GenerationProof {
+  readonly record: GenerationRecord;
+  /** In ascending order of index. */
+  readonly #snapshots: readonly JudgedSnapshot[];
+  /** By place in the segment table: one past the last commit, NaN where it is not proved. */
+  readonly #ends: Float64Array;
+  /** In ascending order. */
+  readonly #breaks: readonly Break[];
+
+  constructor(
+    record: GenerationRecord,
+    read: {
+      readonly snapshots: readonly JudgedSnapshot[];
+      readonly ends: Float64Array;
+      readonly breaks: readonly Break[];
+    },
+  ) {
+    this.record = record;
+    this.#snapshots = read.snapshots;
+    this.#ends = read.ends;
+    this.#breaks = read.breaks;
+  }
+
+  /** The proof with only those snapshots that are still there. */
+  without(isGone: (index: number) => boolean): GenerationProof {
+    const snapshots = this.#snapshots.filter(({ record: { index } }) => !isGone(index));
+    return new GenerationProof(this.record, { snapshots, ends: this.#ends, breaks: this.#breaks });
+  }
+
+  /** In ascending order; a moment between two belongs to neither. */
+  get windows(): readonly Window[] {
+    const windows: { from: Date; to: Date }[] = [];
+    const byDate = this.#byDate();
+    for (const [n, snapshot] of byDate.entries()) {
+      const fromMs = snapshot.record.modifiedAt.getTime();
+      const nextMs = byDate[n + 1]?.record.modifiedAt.getTime();
+      if (!this.#isUsable(snapshot)) continue;
+      const { end, isWhole } = this.#chainFrom(snapshot.record.index);
+      const lastMs = Math.max(fromMs, ...this.#lastMs(snapshot.record.index, end));
+      const toMs = nextMs === undefined ? lastMs : isWhole ? nextMs : Math.min(nextMs, lastMs);
+      const before = windows.at(-1);
+      if (before !== undefined && before.to.getTime() >= fromMs) before.to = new Date(Math.max(toMs, fromMs));
+      else windows.push({ from: new Date(fromMs), to: new Date(toMs) });
+    }
+    return windows;
+  }
+
+  /** The furthest place that a restore of this generation reaches. */
+  get newest(): ProvedPlace | undefined {
+    for (const snapshot of this.#snapshots.toReversed()) {
+      if (!this.#isUsable(snapshot)) continue;
+      const { record, stated } = snapshot;
+      const { end } = this.#chainFrom(record.index);
+      const last = end > this.record.segments.firstFrom(record.index) ? this.record.segments.at(end - 1) : undefined;
+      const { generation } = this.record;
+      const own = { generation, index: record.index, offset: stated?.offset ?? 0, moment: record.modifiedAt };
+      if (last === undefined) return own;
+      const offset = this.#ends[end - 1] ?? Number.NaN;
+      const moment = new Date(Math.max(last.modifiedAt.getTime(), record.modifiedAt.getTime()));
+      return { generation, index: last.index, offset, moment };
+    }
+    return undefined;
+  }
+
+  /** Why a restore does not reach this place; undefined: it does. */
+  whyNot({ index, offset, snapshot }: ExactPlace): string | undefined {
+    const base = this.#snapshots.find(({ record }) => record.index === snapshot);
+    if (base === undefined) return "the snapshot that it begins with is gone";
+    if (!base.sound) return "the snapshot that it begins with is damaged";
+    if (index === snapshot && offset === 0) return undefined;
+    const { segments } = this.record;
+    const at = segments.firstFrom(index, offset) - 1;
+    const { end } = this.#chainFrom(snapshot);
+    if (at < segments.firstFrom(snapshot) || segments.indexAt(at) !== index) return "the WAL that leads to it is gone";
+    if (at >= end) return "the WAL that leads to it is damaged";
+    return this.#ends[at] === offset ? undefined : "no segment ends there";
+  }
+
+  /** Which moments cannot be restored because of what is wrong at this moment. */
+  lostAround(moment: Date): string {
+    const { windows } = this;
+    if (windows.some(({ from, to }) => from <= moment && moment < to)) return "no moment is lost by it";
+    const before = windows.findLast(({ to }) => to <= moment);
+    const after = windows.find(({ from }) => from > moment);
+    if (before === undefined && after === undefined) return "nothing of this generation can be restored";
+    if (before === undefined) return `nothing before ${after?.from.toISOString()} can be restored`;
+    if (after === undefined) return `nothing after ${before.to.toISOString()} can be restored`;
+    return `nothing after ${before.to.toISOString()} and before ${after.from.toISOString()} can be restored`;
+  }
+
+  // Without a stated place the copy may hold some pages of its own index and not others: then it needs that index's WAL.
+  #isUsable({ record, sound, stated }: JudgedSnapshot): boolean {
+    const { end, isWhole } = this.#chainFrom(record.index);
+    return sound && (isWhole || stated !== undefined || end > this.record.segments.firstFrom(record.index));
+  }
+
+  /** By the store's date, the one that `-timestamp` takes: of equal dates the lowest index. */
+  #byDate(): JudgedSnapshot[] {
+    const sorted = this.#snapshots.toSorted(
+      (a, b) => a.record.modifiedAt.getTime() - b.record.modifiedAt.getTime() || a.record.index - b.record.index,
+    );
+    return sorted.filter(
+      ({ record }, n) => n === 0 || record.modifiedAt.getTime() !== sorted[n - 1]?.record.modifiedAt.getTime(),
+    );
+  }
+
+  /** Up to which place in the table (exclusive) a restore from a snapshot goes, and whether that is all there is. */
+  #chainFrom(index: number): { readonly end: number; readonly isWhole: boolean } {
+    const { segments } = this.record;
+    const first = segments.firstFrom(index);
+    if (first === segments.length) return { end: first, isWhole: true };
+    if (segments.indexAt(first) !== index || segments.offsetAt(first) !== 0) return { end: first, isWhole: false };
+    const stop = this.#breaks.find(({ at, own }) => at > first || (own && at === first));
+    return { end: stop?.at ?? segments.length, isWhole: stop === undefined };
+  }
+
+  #lastMs(index: number, end: number): number[] {
+    return end > this.record.segments.firstFrom(index) ? [this.record.segments.modifiedMsAt(end - 1)] : [];
+  }
+}
