@@ -2,73 +2,23 @@
 import fs from "node:fs";
 import { memoryClient } from "@litewake/conformance";
 import { tempDir } from "@litewake-tooling/testkit";
-import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ReplicaClient } from "../../src/backend/client.ts";
 import { encodeSkippableFrame } from "../../src/codec/lz4-frame.ts";
 import { compressAll, decompressAll } from "../../src/codec/lz4-stream.ts";
 import { segmentKey, snapshotKey } from "../../src/replica/layout.ts";
-import { type Generation } from "../../src/replica/position.ts";
 import { encodeProof } from "../../src/replica/proof.ts";
 import { RestoreRefusal } from "../../src/restore/refusal.ts";
 import { planRestore, restore } from "../../src/restore/restore.ts";
 import { frameBytes } from "../../src/wal/frame.ts";
-import { FrameChain } from "../../src/wal/frame-chain.ts";
-import { parseWalHeader } from "../../src/wal/header.ts";
-
-const generation = "fd6faaf1f3752b45" as Generation;
-
-/** A replica made from a real database: `walCount` lives of its WAL, each cut into three segments, with proofs. */
-interface Sample {
-  readonly client: ReplicaClient;
-  readonly final: Buffer;
-  readonly segments: { readonly index: number; readonly offset: number; readonly bytes: Buffer }[];
-}
-
-async function sample(folder: string, proofs: boolean): Promise<Sample> {
-  const file = `${folder}/live.db`;
-  const db = new DatabaseSync(file);
-  db.exec("pragma page_size=1024; pragma journal_mode=wal; pragma wal_autocheckpoint=0");
-  db.exec("create table t(id integer primary key, x text); create index i on t(x); pragma wal_checkpoint(truncate)");
-  const client = memoryClient();
-  const segments: { index: number; offset: number; bytes: Buffer }[] = [];
-  await client.put(snapshotKey(generation, 0), compressAll(fs.readFileSync(file)));
-  let previous: { index: number; end: number; s1: number; s2: number } | undefined;
-  for (let index = 0; index < 3; index++) {
-    const ends: number[] = [];
-    for (let commit = 0; commit < 3; commit++) {
-      db.exec(
-        `begin; insert into t(x) values (hex(randomblob(300))), (hex(randomblob(300))); update t set x = x || '.' where id % 3 = ${commit}; commit`,
-      );
-      ends.push(fs.statSync(`${file}-wal`).size);
-    }
-    const wal = fs.readFileSync(`${file}-wal`);
-    let offset = 0;
-    for (const end of ends) {
-      const bytes = wal.subarray(offset, end);
-      const head =
-        offset === 0 && previous !== undefined && proofs ? encodeProof({ version: 1, previous }) : new Uint8Array(0);
-      await client.put(segmentKey(generation, index, offset), Buffer.concat([head, compressAll(bytes)]));
-      segments.push({ index, offset, bytes });
-      offset = end;
-    }
-    const header = parseWalHeader(wal);
-    if (header === undefined) throw new Error("no WAL header");
-    const chain = FrameChain.fromHeader(header);
-    chain.advance(wal.subarray(32));
-    previous = { index, end: wal.byteLength, ...chain.state.checksum };
-    db.exec("pragma wal_checkpoint(truncate)");
-  }
-  db.close();
-  return { client, final: fs.readFileSync(file), segments };
-}
+import { sampleGeneration as generation, sampleReplica, type SampleReplica } from "../fixtures/sample-replica.ts";
 
 let folder: ReturnType<typeof tempDir>;
-let whole: Sample;
+let whole: SampleReplica;
 
 beforeEach(async () => {
   folder = tempDir("damage");
-  whole = await sample(folder.path, true);
+  whole = await sampleReplica(folder.path);
 });
 afterEach(() => folder.remove());
 
@@ -119,7 +69,7 @@ it("a whole replica comes back byte for byte, with the ends of its indexes prove
 });
 
 it("without proofs it comes back too, and is checked in full", async () => {
-  const plain = await sample(fs.mkdtempSync(folder.join("plain-")), false);
+  const plain = await sampleReplica(fs.mkdtempSync(folder.join("plain-")), { proofs: false });
   const result = await run(plain.client);
   expect(Buffer.compare(fs.readFileSync(output()), plain.final)).toBe(0);
   expect(result).toMatchObject({ provenEnds: false, integrityCheck: "full" });
