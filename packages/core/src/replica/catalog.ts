@@ -29,6 +29,15 @@ export interface GenerationRecord {
   readonly ambiguous: { readonly index: number; readonly offset: number } | undefined;
 }
 
+/**
+ * Which of two histories is the newer truth: above 0 if `a` is. It is the one written to last; of equal dates (some stores
+ * have whole seconds) the one begun later, and then the first by name, which is how Litestream 0.3.13 decides.
+ */
+export function compareHistories(a: GenerationRecord, b: GenerationRecord): number {
+  const byDate = a.updatedAt.getTime() - b.updatedAt.getTime() || a.createdAt.getTime() - b.createdAt.getTime();
+  return byDate || (a.generation < b.generation ? 1 : -1);
+}
+
 /** A listing of a replica. */
 export interface Catalog {
   /** In order of their names. */

@@ -1,6 +1,6 @@
 // What a restore will fetch, decided from a listing alone: a hole that the listing shows is refused before a byte is
 // fetched. Pure.
-import type { Catalog, GenerationRecord, SnapshotRecord } from "../replica/catalog.ts";
+import { type Catalog, compareHistories, type GenerationRecord, type SnapshotRecord } from "../replica/catalog.ts";
 import { snapshotKey } from "../replica/layout.ts";
 import { comparePlaces, type Generation } from "../replica/position.ts";
 import { type ProvablePoint, RestoreRefusal } from "./refusal.ts";
@@ -139,9 +139,7 @@ export function holeBefore(here: { index: number; offset: number }, index: numbe
 export function newestProvable(catalog: Catalog, record: GenerationRecord): ProvablePoint | undefined {
   const own = provableIn(record);
   if (own !== undefined) return own;
-  const others = catalog.generations
-    .filter((other) => other !== record)
-    .sort((a, b) => b.updatedAt.getTime() - a.updatedAt.getTime());
+  const others = catalog.generations.filter((other) => other !== record).sort((a, b) => compareHistories(b, a));
   for (const other of others) {
     const point = provableIn(other);
     if (point !== undefined) return point;

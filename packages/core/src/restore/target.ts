@@ -1,7 +1,7 @@
 // Which generation and snapshot a restore starts from. Pure; the rules are Litestream 0.3.13's (formats.md A6), with
 // clear errors outside the window, and never a generation that has no snapshot.
 import { LitewakeError } from "../errors.ts";
-import type { Catalog, GenerationRecord, SnapshotRecord } from "../replica/catalog.ts";
+import { type Catalog, compareHistories, type GenerationRecord, type SnapshotRecord } from "../replica/catalog.ts";
 import type { Generation, Position } from "../replica/position.ts";
 import { formatIndex, RestoreRefusal } from "./refusal.ts";
 
@@ -40,7 +40,7 @@ export function checkTarget(target: RestoreTarget): void {
 }
 
 /**
- * The generation that fits the target and was written to last; of equal ones the first by name. Throws kind `no-backup`
+ * The generation that fits the target and was written to last, as `compareHistories` has it. Throws kind `no-backup`
  * where none fits, `damaged` where there is WAL but no snapshot.
  */
 export function chooseGeneration(catalog: Catalog, target: RestoreTarget): GenerationRecord {
@@ -60,7 +60,7 @@ export function chooseGeneration(catalog: Catalog, target: RestoreTarget): Gener
   let best: GenerationRecord | undefined;
   for (const record of restorable) {
     if (timestamp !== undefined && !covers(record, timestamp)) continue;
-    if (best === undefined || record.updatedAt > best.updatedAt) best = record;
+    if (best === undefined || compareHistories(record, best) > 0) best = record;
   }
   if (best === undefined) throw outsideWindow(restorable, timestamp ?? new Date(0));
   return best;

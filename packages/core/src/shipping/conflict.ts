@@ -1,8 +1,12 @@
 // "It is there already": settled by comparing. Our own bytes count as acknowledged; other bytes are another writer's.
 import type { ByteStream, PutResult, ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
+import { Lz4Error } from "../codec/lz4-error.ts";
+import { MAX_SKIPPABLE_BYTES } from "../codec/lz4-format.ts";
+import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
 import { decompress } from "../codec/lz4-stream.ts";
 import { LitewakeError } from "../errors.ts";
+import { decodeSnapshotProof, type SnapshotProof } from "../replica/proof.ts";
 
 /** Other bytes lie under a name of ours. */
 export class WrittenByAnother extends LitewakeError {
@@ -30,6 +34,51 @@ export async function settleConflict(
     if (await sameBytes(decompress(await client.get(key)), plain())) return;
     throw new WrittenByAnother(`${client.url}/${key} was written by another process`, error);
   }
+}
+
+/** A snapshot as the replica holds it. */
+export interface StoredSnapshot extends PutResult {
+  /** The place that it holds the state of, in its index. Bytes of uncompressed WAL. */
+  readonly offset: number;
+}
+
+/**
+ * Makes the put of a snapshot and settles its `Conflict`: where the answer to an earlier put was lost, the database has gone
+ * on since, so that no bytes can be compared. What is there serves as well if it states a place of this index that every
+ * segment up to `offset` follows on. Put again and again, a large database would be copied each half minute for nothing.
+ */
+export async function settleSnapshot(
+  client: ReplicaClient,
+  key: string,
+  put: () => Promise<PutResult>,
+  place: { readonly index: number; readonly offset: number },
+  signal: AbortSignal,
+): Promise<StoredSnapshot> {
+  try {
+    return { ...(await put()), offset: place.offset };
+  } catch (error) {
+    if (!ReplicaError.is(error, "Conflict")) throw error;
+    const stated = (await statedBy(client, key, signal))?.position;
+    if (stated !== undefined && stated.index === place.index && stated.offset <= place.offset) {
+      for await (const { key: found, size, modifiedAt } of client.list(key, { signal }))
+        if (found === key) return { size, modifiedAt, offset: stated.offset };
+    }
+    throw new WrittenByAnother(`${client.url}/${key} was written by another process`, error);
+  }
+}
+
+/** What the snapshot says of itself, in front of its content; undefined where that is no snapshot of ours. */
+async function statedBy(client: ReplicaClient, key: string, signal: AbortSignal): Promise<SnapshotProof | undefined> {
+  const decoder = new Lz4FrameDecoder();
+  for await (const chunk of await client.get(key, { offset: 0, length: MAX_SKIPPABLE_BYTES, signal })) {
+    try {
+      decoder.push(chunk);
+    } catch (error) {
+      if (error instanceof Lz4Error) return undefined;
+      throw error;
+    }
+  }
+  return decodeSnapshotProof(decoder.skippable);
 }
 
 async function sameBytes(a: ByteStream, b: ByteStream): Promise<boolean> {

@@ -1,6 +1,6 @@
 // Where a replica stands at a start, and whether the live log continues it.
 import { LitewakeError } from "../errors.ts";
-import { readCatalog } from "../replica/catalog.ts";
+import { type Catalog, type GenerationRecord, readCatalog } from "../replica/catalog.ts";
 import { step } from "../steps.ts";
 import { formatPosition, type Generation } from "../replica/position.ts";
 import type { ChainState } from "../wal/frame-chain.ts";
@@ -23,12 +23,24 @@ export type Resumed =
     }
   | { readonly kind: "new"; readonly reason: string };
 
+/** Where the replica stands, and the date of its newest object. */
+export type Found = Resumed & { readonly newestAt: Date | undefined };
+
 /**
  * Reads the replica's end and looks for evidence. Throws `refused` where a new generation would put an empty or older
  * database over existing history.
  */
-export async function resume(target: ShipperTarget, host: ShipperHost, signal: AbortSignal): Promise<Resumed> {
+export async function resume(target: ShipperTarget, host: ShipperHost, signal: AbortSignal): Promise<Found> {
   const catalog = await readCatalog(target.client, { signal });
+  return { ...(await decide(catalog, target, host, signal)), newestAt: catalog.newestAt };
+}
+
+async function decide(
+  catalog: Catalog,
+  target: ShipperTarget,
+  host: ShipperHost,
+  signal: AbortSignal,
+): Promise<Resumed> {
   const record = newestGeneration(catalog);
   if (record === undefined) return { kind: "new", reason: "the replica holds no generation yet" };
   let tail: ShippedTail;
@@ -36,7 +48,9 @@ export async function resume(target: ShipperTarget, host: ShipperHost, signal: A
     tail = await readShippedTail(target.client, record, host.database.pageSize, signal);
   } catch (error) {
     if (!(error instanceof LitewakeError) || error.kind !== "damaged") throw error;
-    return { kind: "new", reason: `the replica's last segment cannot be read: ${error.message}` };
+    const reason = `the replica's last segment cannot be read: ${error.message}`;
+    if (host.bornHere || host.database.isEmpty()) refuseEmpty(target, host, historyOf(record));
+    return { kind: "new", reason };
   }
   step("resume:read");
   const found = decideContinuity(tail, target.client.url, host.evidence());
@@ -80,7 +94,7 @@ export async function resume(target: ShipperTarget, host: ShipperHost, signal: A
 export async function refuseMissing(target: ShipperTarget, path: string, signal: AbortSignal): Promise<void> {
   const record = newestGeneration(await readCatalog(target.client, { signal }));
   if (record === undefined) return;
-  const history = `${record.generation}, up to ${record.updatedAt.toISOString()}`;
+  const history = historyOf(record);
   throw new LitewakeError(
     "refused",
     `${path} does not exist yet, but the replica holds history: ${target.client.url} (${history})`,
@@ -97,6 +111,16 @@ function said(host: ShipperHost, target: ShipperTarget, tail: ShippedTail, how: 
     replica: target.name,
     position: formatPosition(tail),
     how,
+  });
+}
+
+const historyOf = (record: GenerationRecord): string => `${record.generation}, up to ${record.updatedAt.toISOString()}`;
+
+function refuseEmpty(target: ShipperTarget, host: ShipperHost, history: string): void {
+  if (host.newHistory) return;
+  const where = `${target.client.url} (history of ${history})`;
+  throw new LitewakeError("refused", `${host.database.path} is new or empty, but the replica is not: ${where}`, {
+    next: RESTORE_FIRST,
   });
 }
 

@@ -2,7 +2,7 @@
 import type { ReplicaClient } from "../backend/client.ts";
 import { decompress } from "../codec/lz4-stream.ts";
 import { LitewakeError } from "../errors.ts";
-import type { Catalog, GenerationRecord } from "../replica/catalog.ts";
+import { type Catalog, compareHistories, type GenerationRecord } from "../replica/catalog.ts";
 import { segmentKey } from "../replica/layout.ts";
 import type { Generation } from "../replica/position.ts";
 import { frameBytes } from "../wal/frame.ts";
@@ -28,7 +28,7 @@ export function newestGeneration(catalog: Catalog): GenerationRecord | undefined
   let newest: GenerationRecord | undefined;
   for (const record of catalog.generations) {
     if (record.snapshots.length === 0) continue;
-    if (newest === undefined || record.updatedAt > newest.updatedAt) newest = record;
+    if (newest === undefined || compareHistories(record, newest) > 0) newest = record;
   }
   return newest;
 }

@@ -13,8 +13,9 @@ import { encodeProof } from "../replica/proof.ts";
 import { step } from "../steps.ts";
 import type { ChainState } from "../wal/frame-chain.ts";
 import type { PreviousEnd } from "./continuity.ts";
+import { LastStored } from "./last-stored.ts";
 import type { LogReader } from "./live-log.ts";
-import { settleConflict, WrittenByAnother } from "./conflict.ts";
+import { settleConflict, settleSnapshot, WrittenByAnother } from "./conflict.ts";
 import { resume, type Resumed } from "./resume.ts";
 import { type SegmentEnd, SegmentMoved, segmentBytes } from "./segment.ts";
 import { storedBody } from "./segment-body.ts";
@@ -74,6 +75,7 @@ export class Shipper implements LogReader {
   #cuts: LogPlace[] = [];
   #released = false;
   #newestSnapshot: { index: number; at: Date } | undefined;
+  readonly #lastStored = new LastStored();
   #forced: string | undefined;
   #shippedSinceSnapshot = false;
 
@@ -187,6 +189,7 @@ export class Shipper implements LogReader {
   async begin(signal: AbortSignal): Promise<void> {
     if (this.#forced !== undefined) return this.#beginGeneration(this.#forced, signal);
     const found = await resume(this.target, this.#host, signal);
+    if (found.newestAt !== undefined) this.#lastStored.learned(found.newestAt);
     step("resume:decided");
     if (found.kind === "new") return this.#beginGeneration(found.reason, signal);
     this.#takeUp(found);
@@ -212,6 +215,7 @@ export class Shipper implements LogReader {
     let place: LogPlace;
     try {
       await this.#host.shortWal(signal);
+      await this.#lastStored.past(signal);
       // From here on the log waits for this replica again: its first segment follows the snapshot without a gap.
       place = await this.#putSnapshot(
         generation,
@@ -249,7 +253,7 @@ export class Shipper implements LogReader {
       this.#host.requestRotation();
       return false;
     }
-    await this.#putSnapshot(
+    const held = await this.#putSnapshot(
       course.generation,
       (place) => this.#indexOf(place.epoch),
       signal,
@@ -260,7 +264,7 @@ export class Shipper implements LogReader {
         }
       },
     );
-    this.#shippedSinceSnapshot = false;
+    this.#shippedSinceSnapshot = this.#cursor !== undefined && comparePlace(held, this.#cursor) < 0;
     return true;
   }
 
@@ -282,27 +286,31 @@ export class Shipper implements LogReader {
         const key = snapshotKey(generation, index);
         const started = performance.now();
         const { database } = this.#host;
+        const place = { index, offset: held.offset };
         const head = encodeProof({
           version: 1,
-          position: { index, offset: held.offset },
+          position: place,
           pageSize: database.pageSize,
           pages: held.sizeBytes / database.pageSize,
         });
         const onChunk = () => step("snapshot:copying");
         await using snapshot = await snapshotBody({ database, frozen: held, head: [head], onChunk });
         step("snapshot:put");
-        const result = await this.#put(key, snapshot.body, signal);
+        const put = () => this.#put(key, snapshot.body, signal);
+        const stored = await settleSnapshot(this.target.client, key, put, place, signal).catch((error: unknown) => {
+          throw this.#ofRival(error);
+        });
         step("snapshot:acknowledged");
-        this.#newestSnapshot = { index, at: result.modifiedAt };
+        this.#newestSnapshot = { index, at: stored.modifiedAt };
         this.#host.logger("info", "snapshot written", {
           replica: this.target.name,
           generation,
           index,
           bytes: held.sizeBytes,
-          stored: result.size,
+          stored: stored.size,
           ms: Math.round(performance.now() - started),
         });
-        return { epoch: held.epoch, offset: held.offset };
+        return { epoch: held.epoch, offset: stored.offset };
       } catch (error) {
         if (causeOf(error, FreezeBroken) === undefined) throw error;
       } finally {
@@ -379,9 +387,7 @@ export class Shipper implements LogReader {
         this.#underWay = undefined;
         if (epoch.closed) this.closed(epoch);
       }
-      // A put of the lease's last owner that came in late.
-      if (this.target.leased !== true || !(error instanceof WrittenByAnother)) throw error;
-      throw new ContinuityLost(error.message);
+      throw this.#ofRival(error);
     });
     if (end === undefined) throw new Error(`${this.target.client.url} acknowledged ${key} before it was read whole`);
     step("segment:acknowledged");
@@ -400,6 +406,11 @@ export class Shipper implements LogReader {
     this.#host.progressed();
   }
 
+  /** Under a lease what another wrote is a put of the last owner's that came in late: it ends the generation, not us. */
+  #ofRival(error: unknown): unknown {
+    return this.target.leased === true && error instanceof WrittenByAnother ? new ContinuityLost(error.message) : error;
+  }
+
   #proofHead(index: number): Uint8Array[] {
     const previous = this.#previous;
     return previous === undefined ? [] : [encodeProof({ version: 1, previous: { index: index - 1, ...previous } })];
@@ -407,7 +418,15 @@ export class Shipper implements LogReader {
 
   async #put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, signal: AbortSignal) {
     const { client } = this.target;
-    return client.put(key, body, { signal, ...(client.capabilities.putIfAbsent ? { ifAbsent: true } : {}) });
+    let storedAt: Date | undefined;
+    try {
+      const ifAbsent = client.capabilities.putIfAbsent ? { ifAbsent: true } : {};
+      const result = await client.put(key, body, { signal, ...ifAbsent });
+      storedAt = result.modifiedAt;
+      return result;
+    } finally {
+      this.#lastStored.learned(storedAt);
+    }
   }
 
   #indexOf(epoch: number): number {

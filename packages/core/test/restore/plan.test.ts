@@ -65,8 +65,10 @@ describe("the newest state", () => {
     expect(found).toMatchObject({ bytes: 140, moment: time(7), last: { index: 2, offset: 0 }, segmentCount: 4 });
   });
 
-  it("is that of the generation written to last; of equal ones the first by name", () => {
+  it("is that of the generation written to last; of equal ones the one begun later, then the first by name", () => {
     expect(plan([snap(a, 0, 0), seg(a, 0, 0, 9), snap(b, 0, 5)]).generation).toBe(a);
+    expect(plan([snap(a, 0, 0), seg(a, 0, 0, 9), snap(b, 0, 9)]).generation).toBe(b);
+    expect(plan([snap(b, 0, 0), seg(b, 0, 0, 9), snap(a, 0, 9)]).generation).toBe(a);
     expect(plan([snap(b, 0, 5), snap(a, 0, 5)]).generation).toBe(a);
   });
 

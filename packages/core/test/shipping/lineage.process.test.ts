@@ -1,5 +1,6 @@
 // What may begin a history and what may not: restored, missing, empty, older, replaced databases, and a rival writer.
 import fs from "node:fs";
+import path from "node:path";
 import { spawnWriter, tempDir, verifyLedger, restoreWith } from "@litewake-tooling/testkit";
 import { file } from "@litewake/file";
 import { DatabaseSync } from "node:sqlite";
@@ -72,6 +73,26 @@ describe("a database that was restored", () => {
 });
 
 describe("existing history is not replaced by", () => {
+  it("an empty database where the replica's last segment cannot be read", async () => {
+    using folder = tempDir("unreadable");
+    const database = folder.join("app.db");
+    const replica = folder.join("replica");
+    await commit(database, 20);
+    await using replicator = await startReplicator({ database, replicas: [`file://${replica}`] });
+    await commit(database, 20);
+    await replicator.stop();
+    const last = path.join(replica, objectsIn(replica, "/wal/").at(-1) ?? "");
+    fs.truncateSync(last, fs.statSync(last).size - 3);
+    for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(`${database}${suffix}`, { force: true });
+    fs.rmSync(folder.join(".app.db-litewake"), { recursive: true, force: true });
+    using empty = new DatabaseSync(database);
+    empty.exec("pragma journal_mode=wal");
+    const { kind, message } = await refused({ database, replicas: [`file://${replica}`] });
+    expect(kind).toBe("refused");
+    expect(message).toMatch(/app\.db is new or empty, but the replica is not: .*restore the database first/);
+    expect(generationsIn(replica)).toHaveLength(1);
+  });
+
   it.each(["missing", "empty"])("a database that is %s", async (what) => {
     using folder = tempDir("refused");
     const database = folder.join("app.db");

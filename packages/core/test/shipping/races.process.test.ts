@@ -1,10 +1,12 @@
 // Moments that chance finds once in a thousand runs, brought about on purpose: a commit inside a step of the follower, a
 // rotation inside a put.
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
 import { memoryClient } from "@litewake/conformance";
 import { tempDir, type TempDir } from "@litewake-tooling/testkit";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { ReplicaClient } from "../../src/backend/client.ts";
+import { ReplicaError } from "../../src/backend/error.ts";
 import { overriding } from "../../src/backend/overriding.ts";
 import type { FollowerTuning } from "../../src/database/follower-options.ts";
 import { silent } from "../../src/logger.ts";
@@ -108,4 +110,83 @@ it("a rotation while the first segment of an index that the snapshot covers is b
   expect(replication.failure).toBeUndefined();
   await replication.stop();
   expect(await restoredRows(memory)).toBe(41);
+});
+
+/** A store that dates its objects in whole seconds, as most do. */
+function wholeSeconds(client: ReplicaClient): ReplicaClient {
+  const floor = (date: Date): Date => new Date(Math.floor(date.getTime() / 1000) * 1000);
+  return overriding(client, {
+    async *list(prefix, call) {
+      for await (const object of client.list(prefix, call)) yield { ...object, modifiedAt: floor(object.modifiedAt) };
+    },
+    put: async (key, body, call) => {
+      const result = await client.put(key, body, call);
+      return { ...result, modifiedAt: floor(result.modifiedAt) };
+    },
+  });
+}
+
+it("a new generation shares no second of the store's clock with the one before", async () => {
+  const client = wholeSeconds(memoryClient());
+  let replication = await start(client, {});
+  commit();
+  await replication.stop();
+  // Written back and restarted twice while nobody follows: nothing proves that the next WAL goes on.
+  for (let n = 0; n < 2; n++) {
+    commit();
+    application.exec("pragma wal_checkpoint(truncate)");
+  }
+  commit();
+  replication = await start(client, {});
+  await replication.stop();
+  const dates = new Map<string, number[]>();
+  for await (const { key, modifiedAt } of client.list("generations/")) {
+    const generation = key.split("/")[1] ?? "";
+    dates.set(generation, [...(dates.get(generation) ?? []), modifiedAt.getTime()]);
+  }
+  expect(dates.size).toBe(2);
+  const [older = [], newer = []] = [...dates.values()].sort((a, b) => Math.min(...a) - Math.min(...b));
+  expect(Math.min(...newer)).toBeGreaterThan(Math.max(...older));
+  expect(await restoredRows(client)).toBe(4);
+});
+
+it("a snapshot whose answer was lost is stored, and not put again and again", async () => {
+  const inner = memoryClient();
+  const puts: string[] = [];
+  const client = overriding(inner, {
+    put: async (key, body, call) => {
+      if (!key.includes("/snapshots/")) return inner.put(key, body, call);
+      puts.push(key);
+      const result = await inner.put(key, body, call);
+      if (puts.length !== 2) return result;
+      clearInterval(writer);
+      throw new ReplicaError({ code: "Unavailable", operation: "put", key, reason: "the connection broke" });
+    },
+  });
+  const replication = await start(client, {}, 200);
+  const writer = setInterval(commit, 3);
+  await vi.waitFor(() => expect(puts.length).toBeGreaterThan(2), { timeout: 20_000, interval: 20 });
+  // Time for more tries, had this one not settled it.
+  await sleep(2000);
+  await replication.stop();
+  expect(puts.filter((key) => key === puts[1])).toHaveLength(2);
+  expect(await restoredRows(client)).toBe(rows(application));
+});
+
+it("a snapshot that another process left under our name stops the replica", async () => {
+  const inner = memoryClient();
+  const client = overriding(inner, {
+    put: async (key, body, call) => {
+      const stranger = Buffer.from("no snapshot of ours");
+      if (key.includes("/snapshots/") && !key.endsWith("00000000.snapshot.lz4")) await inner.put(key, stranger);
+      return inner.put(key, body, call);
+    },
+  });
+  const replication = await start(client, { rotateFromBytes: 16 << 10 }, 200);
+  const writer = setInterval(commit, 3);
+  const failed = () => replication.status[0]?.replicas[0];
+  await vi.waitFor(() => expect(failed()?.state).toBe("failed"), { timeout: 20_000, interval: 20 });
+  clearInterval(writer);
+  expect(failed()?.error).toMatch(/snapshots\/.* was written by another process/);
+  await replication.stop().catch(() => {});
 });
