@@ -16,7 +16,7 @@ const PROJECTS = {
   interop: ["sqlite3-shell", ...LITESTREAMS],
   crash: ["sqlite3-shell"],
   faults: ["sqlite3-shell", ...LITESTREAMS],
-  large: [],
+  large: LITESTREAMS,
   emulator: ["sqlite3-shell", ...LITESTREAMS, ...SERVERS],
 };
 

@@ -1,10 +1,11 @@
 // What may begin a history and what may not: restored, missing, empty, older, replaced databases, and a rival writer.
 import fs from "node:fs";
 import path from "node:path";
-import { spawnWriter, tempDir, verifyLedger, restoreWith } from "@litewake-tooling/testkit";
+import { spawnWriter, tempDir, verifyLedger } from "@litewake-tooling/testkit";
 import { file } from "@litewake/file";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
+import { isGeneration } from "../../src/replica/position.ts";
 import { restore } from "../../src/restore/restore.ts";
 import { noteRestored } from "../../src/shipping/restored-state.ts";
 import {
@@ -24,6 +25,12 @@ async function shipOnce(settings: ReplicatorOptions): Promise<Replicator> {
   const replicator = await startReplicator(settings);
   await replicator.stop();
   return replicator;
+}
+
+async function restoreGeneration(folder: string, name: string | undefined, output: string): Promise<void> {
+  const generation = name !== undefined && isGeneration(name) ? name : undefined;
+  const client = await file.open({ url: `file://${folder}`, settings: {}, env: {} });
+  await restore({ replicas: [{ name: "replica", client }], target: { generation }, output });
 }
 
 /** Starts a replicator that must be refused; resolves with what it said. */
@@ -118,7 +125,7 @@ describe("existing history is not replaced by", () => {
     expect(generationsIn(replica)).toHaveLength(2);
     expect(await ledgerIn(replica)).toBe(3);
     const before = folder.join("before.db");
-    await restoreWith("0.3.13", replica, before, ["-generation", String(old)]);
+    await restoreGeneration(replica, old, before);
     expect(verifyLedger(before).lastSeq).toBe(20);
   });
 
@@ -173,7 +180,7 @@ describe("a database", () => {
     expect(await ledgerIn(replica)).toBe(9);
     await expectSame(database, replica);
     const before = folder.join("before.db");
-    await restoreWith("0.3.13", replica, before, ["-generation", String(old)]);
+    await restoreGeneration(replica, old, before);
     expect(verifyLedger(before).lastSeq).toBe(20);
   });
 
