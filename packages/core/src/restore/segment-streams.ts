@@ -92,5 +92,5 @@ export async function proveSegment(
     verifier.push(chunk);
   }
   if (!begun) begin();
-  verifier.end();
+  verifier.endSegment();
 }

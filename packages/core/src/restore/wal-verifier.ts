@@ -83,6 +83,11 @@ export class WalVerifier {
     return this.#chain?.state;
   }
 
+  /** One past the last byte that was proved, in the present index. */
+  get end(): number {
+    return this.#offset;
+  }
+
   /** One past the last commit so far, in the present index. */
   get committed(): number {
     return this.#offset - this.#openFrames * (this.#chain?.frameBytes ?? 0);
@@ -115,7 +120,7 @@ export class WalVerifier {
   }
 
   /** The segment is at its end. */
-  end(): void {
+  endSegment(): void {
     if (this.#carried > 0) throw this.#refusal("the segment ends in the middle of a frame", this.#offset);
   }
 

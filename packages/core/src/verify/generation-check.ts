@@ -9,7 +9,7 @@ import { fetched, type ReadOptions, segmentStreams } from "../restore/segment-st
 import { type CopiedSnapshot, judgeSnapshot } from "../restore/snapshot.ts";
 import { unreadable } from "../restore/unreadable.ts";
 import { Findings, type RawFinding } from "./finding.ts";
-import { GenerationProof, type JudgedSnapshot } from "./generation-proof.ts";
+import { GenerationProof, type JudgedSnapshot, SegmentEnds } from "./generation-proof.ts";
 import { SegmentCheck } from "./segment-check.ts";
 
 /** Large, and each decoded by one thread. */
@@ -38,7 +38,7 @@ export async function checkGeneration(
   options: GenerationCheckOptions,
 ): Promise<CheckedGeneration> {
   const findings = new Findings<RawFinding>();
-  const ends = new Float64Array(record.segments.length).fill(Number.NaN);
+  const ends = new SegmentEnds(record.segments.length);
   const [first] = record.snapshots;
   if (first === undefined) {
     findings.add(headless(record));
@@ -120,7 +120,7 @@ async function checkSnapshots(
 async function checkSegments(
   record: GenerationRecord,
   from: number,
-  ends: Float64Array,
+  ends: SegmentEnds,
   options: GenerationCheckOptions,
   findings: Findings<RawFinding>,
 ) {
@@ -137,14 +137,15 @@ async function checkSegments(
   let at = -1;
   for await (const stream of segmentStreams({ ...options, table, first, end: table.length })) {
     ({ at } = stream);
-    ends[at] = (await check.take(stream)) ?? Number.NaN;
+    const end = await check.take(stream);
     const { index } = stream.segment;
-    if (check.pageSize !== undefined && bases.has(index) && ends[at] === ends[at]) pageSizes.set(index, check.pageSize);
+    if (end !== undefined) ends.set(at, end);
+    if (end !== undefined && check.pageSize !== undefined && bases.has(index)) pageSizes.set(index, check.pageSize);
     options.progress.segmentDone();
   }
   const open = check.finish();
   if (open > 0) {
-    const { index, offset } = { index: table.indexAt(at), offset: ends[at] };
+    const { index, offset } = { index: table.indexAt(at), offset: ends.committed(at) };
     const what = `the last transaction has no commit (${open} frames)`;
     findings.add({ kind: "note", index, offset, what, segment: at, means: "a restore leaves it out" });
   }

@@ -2,7 +2,7 @@
 import type { GenerationRecord, SnapshotRecord } from "../replica/catalog.ts";
 import type { Position } from "../replica/position.ts";
 import type { ExactPlace } from "../restore/target.ts";
-import type { Break } from "./segment-check.ts";
+import type { Break, SegmentEnd } from "./segment-check.ts";
 
 /** Every moment from `from` to `to`, by the store's dates, can be restored with `-timestamp`. */
 export interface Window {
@@ -23,12 +23,37 @@ export interface JudgedSnapshot {
   readonly stated: { readonly index: number; readonly offset: number } | undefined;
 }
 
+/** How far each segment reaches, by its place in the table. */
+export class SegmentEnds {
+  readonly #committed: Float64Array;
+  readonly #open: Uint8Array;
+
+  constructor(count: number) {
+    this.#committed = new Float64Array(count).fill(Number.NaN);
+    this.#open = new Uint8Array(count);
+  }
+
+  set(at: number, { committed, isOpen }: SegmentEnd): void {
+    this.#committed[at] = committed;
+    this.#open[at] = Number(isOpen);
+  }
+
+  /** One past its last commit; NaN: not proved. */
+  committed(at: number): number {
+    return this.#committed[at] ?? Number.NaN;
+  }
+
+  /** Whether it ends with a commit. */
+  isWhole(at: number): boolean {
+    return this.#open[at] === 0;
+  }
+}
+
 export class GenerationProof {
   readonly record: GenerationRecord;
   /** In ascending order of index. */
   readonly #snapshots: readonly JudgedSnapshot[];
-  /** By place in the segment table: one past the last commit, NaN where it is not proved. */
-  readonly #ends: Float64Array;
+  readonly #ends: SegmentEnds;
   /** In ascending order. */
   readonly #breaks: readonly Break[];
 
@@ -36,7 +61,7 @@ export class GenerationProof {
     record: GenerationRecord,
     read: {
       readonly snapshots: readonly JudgedSnapshot[];
-      readonly ends: Float64Array;
+      readonly ends: SegmentEnds;
       readonly breaks: readonly Break[];
     },
   ) {
@@ -61,11 +86,13 @@ export class GenerationProof {
       const nextMs = byDate[n + 1]?.record.modifiedAt.getTime();
       if (!this.#isUsable(snapshot)) continue;
       const { end, isWhole } = this.#chainFrom(snapshot.record.index);
-      const lastMs = Math.max(fromMs, ...this.#lastMs(snapshot.record.index, end));
-      const toMs = nextMs === undefined ? lastMs : isWhole ? nextMs : Math.min(nextMs, lastMs);
+      const lastMs = Math.max(fromMs, this.#lastMs(snapshot.record.index, end));
+      // From its own date on the next one is taken, be it sound or not.
+      const untilMs = nextMs === undefined ? Number.POSITIVE_INFINITY : nextMs - 1;
+      const to = new Date(isWhole && nextMs !== undefined ? untilMs : Math.min(untilMs, lastMs));
       const before = windows.at(-1);
-      if (before !== undefined && before.to.getTime() >= fromMs) before.to = new Date(Math.max(toMs, fromMs));
-      else windows.push({ from: new Date(fromMs), to: new Date(toMs) });
+      if (before !== undefined && before.to.getTime() >= fromMs - 1) before.to = to;
+      else windows.push({ from: new Date(fromMs), to });
     }
     return windows;
   }
@@ -80,7 +107,7 @@ export class GenerationProof {
       const { generation } = this.record;
       const own = { generation, index: record.index, offset: stated?.offset ?? 0, moment: record.modifiedAt };
       if (last === undefined) return own;
-      const offset = this.#ends[end - 1] ?? Number.NaN;
+      const offset = this.#ends.committed(end - 1);
       const moment = new Date(Math.max(last.modifiedAt.getTime(), record.modifiedAt.getTime()));
       return { generation, index: last.index, offset, moment };
     }
@@ -98,7 +125,7 @@ export class GenerationProof {
     const { end } = this.#chainFrom(snapshot);
     if (at < segments.firstFrom(snapshot) || segments.indexAt(at) !== index) return "the WAL that leads to it is gone";
     if (at >= end) return "the WAL that leads to it is damaged";
-    return this.#ends[at] === offset ? undefined : "no segment ends there";
+    return this.#ends.committed(at) === offset ? undefined : "no segment ends there";
   }
 
   /** Which moments cannot be restored because of what is wrong at this moment. */
@@ -139,7 +166,12 @@ export class GenerationProof {
     return { end: stop?.at ?? segments.length, isWhole: stop === undefined };
   }
 
-  #lastMs(index: number, end: number): number[] {
-    return end > this.record.segments.firstFrom(index) ? [this.record.segments.modifiedMsAt(end - 1)] : [];
+  // A transaction whose commit is missing is left out by a restore: the segment does not bring back what was there.
+  #lastMs(index: number, end: number): number {
+    const { segments } = this.record;
+    const first = segments.firstFrom(index);
+    let at = end - 1;
+    while (at >= first && !this.#ends.isWhole(at)) at--;
+    return at >= first ? segments.modifiedMsAt(at) : Number.NEGATIVE_INFINITY;
   }
 }

@@ -22,6 +22,13 @@ export interface Break {
   readonly own: boolean;
 }
 
+export interface SegmentEnd {
+  /** One past its last commit. */
+  readonly committed: number;
+  /** Frames of a transaction stand behind that, whose commit is not in this segment. */
+  readonly isOpen: boolean;
+}
+
 const nowhere: ProvenFrames = { begin: () => {}, frame: () => {}, bytes: () => {}, endIndex: () => {} };
 
 type Form = Pick<ChainState, "pageSize" | "littleEndian">;
@@ -52,10 +59,11 @@ export class SegmentCheck {
     this.#before = { index: snapshot, offset: -1 };
   }
 
-  /** Reads a segment to its end. Answers one past its last commit; undefined: that is not proved. Throws failures of the store. */
-  async take(stream: SegmentStream): Promise<number | undefined> {
+  /** Reads a segment to its end. Undefined: it is not proved. Throws failures of the store. */
+  async take(stream: SegmentStream): Promise<SegmentEnd | undefined> {
     const { at, segment } = stream;
     this.#lookForHole(at, segment);
+    this.#lookForGap(at, segment);
     this.#before = segment;
     try {
       await this.#read(stream);
@@ -63,12 +71,12 @@ export class SegmentCheck {
       this.#damaged(stream, error);
       return undefined;
     }
-    const { form, committed } = this.#verifier ?? {};
-    if (form !== undefined) {
-      this.#form = form;
-      this.#salts = { index: segment.index, salt1: form.salt1, salt2: form.salt2 };
-    }
-    return committed;
+    const verifier = this.#verifier;
+    const form = verifier?.form;
+    if (verifier === undefined || form === undefined) return undefined;
+    this.#form = form;
+    this.#salts = { index: segment.index, salt1: form.salt1, salt2: form.salt2 };
+    return { committed: verifier.committed, isOpen: verifier.committed < verifier.end };
   }
 
   /** Page size as the headers read so far say. */
@@ -94,6 +102,16 @@ export class SegmentCheck {
     this.#verifier = undefined;
   }
 
+  // By their names, before the segment is read: it may be unreadable itself.
+  #lookForGap(at: number, { index, offset }: { readonly index: number; readonly offset: number }): void {
+    const end = this.#before.index === index && this.#before.offset >= 0 ? this.#verifier?.end : undefined;
+    if (end === undefined || offset <= end) return;
+    this.#verifier = undefined;
+    this.breaks.push({ at, own: false });
+    const key = segmentKey(this.#generation, index, end);
+    this.#tell({ kind: "damage", index, offset: end, key, what: "missing WAL segment", segment: at });
+  }
+
   async #read(stream: SegmentStream): Promise<void> {
     let begun = false;
     for await (const chunk of stream.chunks) {
@@ -106,7 +124,7 @@ export class SegmentCheck {
     }
     if (!begun) this.#begin(stream);
     if (this.#waiting !== undefined) throw new LitewakeError("damaged", "it ends in the middle of a frame");
-    this.#verifier?.end();
+    this.#verifier?.endSegment();
   }
 
   #begin({ at, segment, skippable }: SegmentStream): void {
