@@ -12,12 +12,23 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   backend: ["errors.ts"],
   wal: ["errors.ts"],
   codec: ["errors.ts"],
-  verify: ["errors.ts", "logger.ts", "wal/", "codec/", "backend/", "replica/", "restore/"],
   replica: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/"],
   database: ["errors.ts", "logger.ts", "steps.ts", "wal/", "replica/position.ts"],
   shipping: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/", "replica/", "database/"],
   restore: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/", "replica/"],
-  fleet: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/", "replica/", "shipping/", "restore/"],
+  verify: ["errors.ts", "logger.ts", "wal/", "codec/", "backend/", "replica/", "restore/"],
+  fleet: [
+    "errors.ts",
+    "logger.ts",
+    "steps.ts",
+    "wal/",
+    "codec/",
+    "backend/",
+    "replica/",
+    "shipping/",
+    "restore/",
+    "verify/",
+  ],
 };
 
 /** Who may open SQLite. */

@@ -38,6 +38,9 @@ export {
   unpinPoint,
 } from "./fleet/points.ts";
 export { type FleetRestoreRequest, type FleetRestoreResult, restoreFleet } from "./fleet/restore-fleet.ts";
+export type { LeaseHolder } from "./fleet/lease.ts";
+export { type FleetVerifyReport, type FleetVerifyRequest, verifyFleet } from "./fleet/verify-fleet.ts";
+export type { PointsProof } from "./fleet/verify-own.ts";
 export { reshard, type ReshardRequest, type ReshardResult } from "./fleet/reshard/reshard.ts";
 export type { SpreadTable } from "./fleet/reshard/redistribute.ts";
 export { noteRestored } from "./shipping/restored-state.ts";

@@ -233,16 +233,8 @@ export class Lease {
     return true;
   }
 
-  async #newest(signal: AbortSignal): Promise<Found | undefined> {
-    const client = this.#via;
-    let newest: { key: string; modifiedAt: Date } | undefined;
-    for await (const object of client.list(LEASES, { signal })) newest = object;
-    if (newest === undefined) return undefined;
-    const number = Number(newest.key.slice(LEASES.length, -".json".length));
-    const value = (await readOwn(client, newest.key, { signal })) ?? {};
-    const owner = isOwner(value["owner"]) ? value["owner"] : undefined;
-    const ttlMs = typeof value["ttlMs"] === "number" ? value["ttlMs"] : this.#options.ttlMs;
-    return { ...newest, number, owner, ttlMs, released: value["released"] === true, ending: value["ending"] === true };
+  #newest(signal: AbortSignal): Promise<Found | undefined> {
+    return newestLease(this.#via, this.#options.ttlMs, { signal });
   }
 
   // Put twice: some stores take the condition and ignore it. The answer is a moment of the store's clock.
@@ -289,6 +281,36 @@ export class Lease {
     await this.#create(held.number + 1, options.signal ?? AbortSignal.timeout(RELEASE_MS), true).catch(() => {});
     this.#held = undefined;
   }
+}
+
+/** The lease as it was renewed last; undefined: there is none. `ttlMs` is for one that does not say. */
+async function newestLease(client: ReplicaClient, ttlMs: number, options: CallOptions): Promise<Found | undefined> {
+  let newest: { key: string; modifiedAt: Date } | undefined;
+  for await (const object of client.list(LEASES, options)) newest = object;
+  if (newest === undefined) return undefined;
+  const number = Number(newest.key.slice(LEASES.length, -".json".length));
+  const value = (await readOwn(client, newest.key, options)) ?? {};
+  const owner = isOwner(value["owner"]) ? value["owner"] : undefined;
+  const given = typeof value["ttlMs"] === "number" ? value["ttlMs"] : ttlMs;
+  const [released, ending] = [value["released"] === true, value["ending"] === true];
+  return { ...newest, number, owner, ttlMs: given, released, ending };
+}
+
+/** Who holds the lease, or held it last. */
+export interface LeaseHolder {
+  /** `process 12 on host`; null: the lease does not say. */
+  readonly owner: string | null;
+  readonly renewedAt: Date;
+  /** It was given up in order. */
+  readonly released: boolean;
+}
+
+/** Looks and changes nothing; undefined: there is no lease. Throws as a start would: `damaged` or `refused` for what is none. */
+export async function lookAtLease(client: ReplicaClient, options: CallOptions = {}): Promise<LeaseHolder | undefined> {
+  const found = await newestLease(client, 0, options);
+  if (found === undefined) return undefined;
+  const { owner, modifiedAt, released } = found;
+  return { owner: owner === undefined ? null : describeOwner(owner), renewedAt: modifiedAt, released };
 }
 
 function isOwner(value: unknown): value is Owner {

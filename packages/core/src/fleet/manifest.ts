@@ -40,7 +40,14 @@ function manifestKey(epoch: number): string {
 export async function readManifest(client: ReplicaClient, options: CallOptions = {}): Promise<Manifest | undefined> {
   let newest: string | undefined;
   for await (const { key } of client.list(MANIFESTS, options)) newest = key;
-  return newest === undefined ? undefined : readAt(client, newest, options);
+  return newest === undefined ? undefined : readManifestAt(client, newest, options);
+}
+
+/** Keys of all manifests, oldest epoch first. One listing. */
+export async function manifestKeys(client: ReplicaClient, options: CallOptions = {}): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of client.list(MANIFESTS, options)) keys.push(key);
+  return keys;
 }
 
 /** The manifest of one epoch; undefined where there is none. */
@@ -49,10 +56,15 @@ export async function manifestOf(
   epoch: number,
   options: CallOptions = {},
 ): Promise<Manifest | undefined> {
-  return readAt(client, manifestKey(epoch), options);
+  return readManifestAt(client, manifestKey(epoch), options);
 }
 
-async function readAt(client: ReplicaClient, key: string, options: CallOptions): Promise<Manifest | undefined> {
+/** The manifest under a key that was listed; undefined where it is gone. */
+export async function readManifestAt(
+  client: ReplicaClient,
+  key: string,
+  options: CallOptions,
+): Promise<Manifest | undefined> {
   const value = await readOwn(client, key, options);
   return value === undefined ? undefined : proven(value, `${client.url}/${key}`);
 }

@@ -94,19 +94,29 @@ export async function findPoint(
   // From the newest on: one of a newer form is passed over.
   for (const { key } of fitting.toReversed()) {
     try {
-      const value = await readOwn(client, key, options);
-      if (value !== undefined) return proven(value, `${client.url}/${key}`);
+      const point = await readPointAt(client, key, options);
+      if (point !== undefined) return point;
     } catch (error) {
       if (!(error instanceof NewerForm) || name !== undefined) throw error;
     }
   }
   // A pinned point outlives the window.
-  const pinned = name === undefined ? undefined : await readOwn(client, pinKey(name), options);
-  if (pinned !== undefined) return proven(pinned, `${client.url}/${pinKey(name ?? "")}`);
+  const pinned = name === undefined ? undefined : await readPointAt(client, pinKey(name), options);
+  if (pinned !== undefined) return pinned;
   throw noneFits(listed, target, client.url);
 }
 
-function pinKey(name: string): string {
+/** The point under a key that was listed; undefined where it is gone. Throws `NewerForm`, or kind `damaged`. */
+export async function readPointAt(
+  client: ReplicaClient,
+  key: string,
+  options: CallOptions = {},
+): Promise<RestorePoint | undefined> {
+  const value = await readOwn(client, key, options);
+  return value === undefined ? undefined : proven(value, `${client.url}/${key}`);
+}
+
+export function pinKey(name: string): string {
   return `${PINS}${name}.json`;
 }
 
@@ -141,8 +151,8 @@ export async function pinnedNames(client: ReplicaClient, options: CallOptions = 
 export async function readPins(client: ReplicaClient, options: CallOptions = {}): Promise<RestorePoint[]> {
   const points: RestorePoint[] = [];
   for (const name of await pinnedNames(client, options)) {
-    const value = await readOwn(client, pinKey(name), options);
-    if (value !== undefined) points.push(proven(value, `${client.url}/${pinKey(name)}`));
+    const point = await readPointAt(client, pinKey(name), options);
+    if (point !== undefined) points.push(point);
   }
   return points;
 }

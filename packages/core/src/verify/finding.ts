@@ -3,7 +3,7 @@ import type { Generation } from "../replica/position.ts";
 
 /** Something about a replica that a person should know of. */
 export interface Finding {
-  /** `damage`: some moment cannot be restored. `note`: nothing is lost by it. */
+  /** `damage`: somebody has to see to it. `note`: nothing is lost by it. */
   readonly kind: "damage" | "note";
   readonly generation?: Generation | undefined;
   readonly index?: number | undefined;

@@ -27,6 +27,11 @@ export interface VerifyRequest {
   readonly onProgress?: ((progress: VerifyProgress) => void) | undefined;
 }
 
+interface Request extends VerifyRequest {
+  /** False: Litestream 0.5's files are not looked for, which takes eleven listings. */
+  readonly lookForLtx?: boolean;
+}
+
 /** How far it has come. */
 export type VerifyProgress = Omit<RestoreProgress, "phase">;
 
@@ -79,7 +84,7 @@ export async function verify(request: VerifyRequest): Promise<VerifyReport> {
   return (await verifyWithProofs(request)).report;
 }
 
-export async function verifyWithProofs(request: VerifyRequest): Promise<Verified> {
+export async function verifyWithProofs(request: Request): Promise<Verified> {
   const { replica, signal } = request;
   try {
     return await read(request);
@@ -90,7 +95,7 @@ export async function verifyWithProofs(request: VerifyRequest): Promise<Verified
   }
 }
 
-async function read(request: VerifyRequest): Promise<Verified> {
+async function read(request: Request): Promise<Verified> {
   const { replica, generation, pins = [], signal = new AbortController().signal } = request;
   const { client } = replica;
   const startedMs = performance.now();
@@ -161,7 +166,7 @@ function momentOf(
 }
 
 async function nameForeign(
-  { replica, signal }: VerifyRequest,
+  { replica, signal, lookForLtx = true }: Request,
   catalog: Catalog,
   findings: Findings<Finding>,
 ): Promise<void> {
@@ -169,7 +174,7 @@ async function nameForeign(
   for (const key of catalog.foreign) findings.add({ kind: "note", key, what: "no name of the layout", means });
   const unnamed = catalog.foreignCount - catalog.foreign.length;
   if (unnamed > 0) findings.add({ kind: "note", what: `${unnamed} more names that are not of the layout`, means });
-  if (await holdsLtx(replica.client, { signal })) {
+  if (lookForLtx && (await holdsLtx(replica.client, { signal }))) {
     const what = "the replica also holds Litestream 0.5 LTX files";
     findings.add({ kind: "note", what, means: "they may be newer, and are neither read nor proved" });
   }

@@ -52,7 +52,7 @@ class Copy {
 
   /** Number of a segment, over all indexes. */
   key(number: number): string {
-    const { index = 0, offset = 0 } = whole.segments[number] ?? {};
+    const { index, offset } = segment(number);
     return segmentKey(generation, index, offset);
   }
 
