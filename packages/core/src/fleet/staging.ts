@@ -43,6 +43,7 @@ export class Staging {
 
   /** Gives all of them their names. From the moment the journal is durable there is no way back, only on. */
   async commit(staged: readonly Staged[]): Promise<void> {
+    // All of them before the journal, since there is no way back behind it.
     for (const { output } of staged) await checkOutput(output);
     await this.#write(staged);
     await this.#publish(staged);
@@ -55,9 +56,13 @@ export class Staging {
 
   async #publish(staged: readonly Staged[]): Promise<void> {
     for (const { output, replicaUrl, position } of staged) {
+      // It got its name in an earlier run. What has become of it since, nobody knows: no note that it is as it was restored.
+      if (!fs.existsSync(stagedName(output))) continue;
+      // Somebody may have begun a database there since the journal was written.
+      await checkOutput(output);
       try {
         step("journal:renaming");
-        if (fs.existsSync(stagedName(output))) await rename(stagedName(output), output);
+        await rename(stagedName(output), output);
         step("journal:renamed");
       } catch (error) {
         throw outputError(error, output);

@@ -1,6 +1,7 @@
 // Restoring a fleet: what is skipped, what begins anew, what is refused, and that it is all or nothing.
 import fs from "node:fs";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { judgeShards, spawnShardedWriter, tempDir, type TempDir } from "@litewake-tooling/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ReplicaClient } from "../../src/backend/client.ts";
@@ -165,6 +166,49 @@ describe("a restore that was cut off", () => {
     expect(skipped).toHaveLength(SHARDS + 1);
     expect(judgeShards(back, SHARDS)).toEqual(whole);
     expect(fs.existsSync(path.join(back, ".litewake-restore.json"))).toBe(false);
+  });
+});
+
+/** As a kill in the middle of the renames leaves it: the first `named` databases have their names. */
+async function cutOff(back: string, named: number): Promise<void> {
+  const done = await restoreFleet({ client, sharding, members: members(back) });
+  const staged = done.restored.map(({ path: output, result }) => ({ output, ...result }));
+  for (const { output } of staged.slice(named)) {
+    fs.renameSync(output, stagedName(output));
+    fs.rmSync(path.join(back, `.${path.basename(output)}-litewake`), { recursive: true });
+  }
+  fs.writeFileSync(path.join(back, ".litewake-restore.json"), JSON.stringify({ version: 1, staged }));
+}
+
+describe("an application that was started in the middle of a restore", () => {
+  it("keeps the database that it has begun: the restore is refused, with its path", async () => {
+    const back = folder.join("back");
+    await cutOff(back, 0);
+    fs.writeFileSync(path.join(back, "shard_1.db"), "begun anew");
+    await expect(restoreFleet({ client, sharding, members: members(back) })).rejects.toThrow(
+      /shard_1\.db exists already: .*move it away first/,
+    );
+    expect(fs.readFileSync(path.join(back, "shard_1.db"), "utf8")).toBe("begun anew");
+    fs.rmSync(path.join(back, "shard_1.db"));
+    await restoreFleet({ client, sharding, members: members(back) });
+    expect(judgeShards(back, SHARDS)).toEqual(whole);
+  });
+
+  it("has what it wrote then shipped: a database that was changed since is not taken for the restored one", async () => {
+    const back = folder.join("back");
+    await cutOff(back, SHARDS + 1);
+    {
+      // Written back into the file when it is closed.
+      using changed = new DatabaseSync(path.join(back, "dlq.db"));
+      changed.exec("create table later(x); insert into later values (1)");
+    }
+    await restoreFleet({ client, sharding, members: members(back) });
+    const fleet = await startFleet({ folder: back, client, count: SHARDS });
+    await fleet.stop();
+    const again = folder.join("again");
+    await restoreFleet({ client, sharding, members: members(again) });
+    using found = new DatabaseSync(path.join(again, "dlq.db"), { readOnly: true });
+    expect(found.prepare("select x from later").all()).toEqual([{ x: 1 }]);
   });
 });
 
