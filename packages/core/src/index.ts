@@ -45,10 +45,11 @@ export { reshard, type ReshardRequest, type ReshardResult } from "./fleet/reshar
 export type { SpreadTable } from "./fleet/reshard/redistribute.ts";
 export { noteRestored } from "./shipping/restored-state.ts";
 export { type Pin, planRetention } from "./replica/retention-plan.ts";
+export type { BestEffort } from "./restore/best-effort.ts";
 export type { IntegrityCheck } from "./restore/check.ts";
 export type { RestorePlan } from "./restore/plan.ts";
 export type { RestoreProgress } from "./restore/progress.ts";
-export { type ProvablePoint, type RefusedPlace, RestoreRefusal } from "./restore/refusal.ts";
+export { type Fault, formatPlace, type ProvablePoint, type RefusedPlace, RestoreRefusal } from "./restore/refusal.ts";
 export {
   type ChosenPlan,
   planRestore,

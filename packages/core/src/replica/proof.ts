@@ -4,10 +4,14 @@
 import { crc32 } from "node:zlib";
 import { encodeSkippableFrame } from "../codec/lz4-frame.ts";
 import { LitewakeError } from "../errors.ts";
+import { isGeneration } from "./position.ts";
 
 /** Stated by the segment at offset 0 of an index. */
 export interface SegmentProof {
   readonly version: 1;
+  /** Where the segment belongs: under another name it is refused. Proofs of the first form lack both. */
+  readonly generation?: string;
+  readonly index?: number;
   /** The end of the index before: bytes of uncompressed WAL, and the checksum of its last frame (of its header: no frame). */
   readonly previous?: {
     readonly index: number;
@@ -20,8 +24,15 @@ export interface SegmentProof {
 /** Stated by a snapshot. */
 export interface SnapshotProof {
   readonly version: 1;
+  /** Where the snapshot belongs; proofs of the first form lack it. */
+  readonly generation?: string;
   /** The copy holds pages up to this place; a restore that ends before it would mix ages. */
   readonly position: { readonly index: number; readonly offset: number };
+  /**
+   * Salts of the WAL in which the place lies. Where the index turned out to be a later WAL (everything of this one was in
+   * the copy and nothing of it was shipped), the place is before the index's first byte.
+   */
+  readonly salts?: readonly [salt1: number, salt2: number];
   readonly pageSize: number;
   /** Pages of the file that was copied. */
   readonly pages: number;
@@ -48,10 +59,15 @@ export function decodeSegmentProof(payloads: readonly Uint8Array[]): SegmentProo
   const record = decode(payloads);
   if (record === undefined) return undefined;
   const { previous } = record;
-  if (previous === undefined) return { version: 1 };
+  const own = {
+    version: 1 as const,
+    ...generationOf(record),
+    ...(record["index"] === undefined ? {} : { index: count(record, "index") }),
+  };
+  if (previous === undefined) return own;
   if (!isRecord(previous)) throw broken("its field previous is no record");
   return {
-    version: 1,
+    ...own,
     previous: {
       index: count(previous, "index"),
       end: count(previous, "end"),
@@ -65,13 +81,16 @@ export function decodeSegmentProof(payloads: readonly Uint8Array[]): SegmentProo
 export function decodeSnapshotProof(payloads: readonly Uint8Array[]): SnapshotProof | undefined {
   const record = decode(payloads);
   if (record === undefined) return undefined;
-  const { position, sha256 } = record;
+  const { position, salts, sha256 } = record;
   if (!isRecord(position)) throw broken("its field position is no record");
   if (sha256 !== undefined && (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256))) {
     throw broken("its field sha256 is no SHA-256");
   }
+  if (salts !== undefined && !isPair(salts)) throw broken("its field salts is no pair of numbers");
   return {
     version: 1,
+    ...generationOf(record),
+    ...(salts === undefined ? {} : { salts }),
     position: { index: count(position, "index"), offset: count(position, "offset") },
     pageSize: count(record, "pageSize"),
     pages: count(record, "pages"),
@@ -101,6 +120,16 @@ function decode(payloads: readonly Uint8Array[]): Fields | undefined {
 
 function isRecord(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isPair(value: unknown): value is [number, number] {
+  return Array.isArray(value) && value.length === 2 && value.every((salt) => Number.isInteger(salt));
+}
+
+function generationOf({ generation }: Fields): { generation?: string } {
+  if (generation === undefined) return {};
+  if (typeof generation !== "string" || !isGeneration(generation)) throw broken("its field generation is none");
+  return { generation };
 }
 
 function count(record: Fields, name: string): number {

@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
 import { type CheckAnswer, checkFile, type CheckRequest } from "./check-file.ts";
-import { RestoreRefusal } from "./refusal.ts";
+import { type Fault, RestoreRefusal } from "./refusal.ts";
 
 /** `quick` proves the structure of every page, `full` also that indexes and tables agree. */
 export type IntegrityCheck = "none" | "quick" | "full";
@@ -17,6 +17,7 @@ export interface CheckRun {
   readonly check: IntegrityCheck;
   /** For the refusal. */
   readonly position: Position;
+  readonly fault: Fault;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -26,7 +27,7 @@ export interface CheckRun {
  * Rows that break a constraint of their own table are the application's doing, and a module or collation that only the
  * application has keeps SQLite from looking: both are warnings.
  */
-export async function checkIntegrity({ file, check, position, logger, signal }: CheckRun): Promise<void> {
+export async function checkIntegrity({ file, check, position, fault, logger, signal }: CheckRun): Promise<void> {
   if (check === "none") return;
   const answer = await ask({ file, check }, signal);
   if (answer.unable !== undefined) {
@@ -40,11 +41,8 @@ export async function checkIntegrity({ file, check, position, logger, signal }: 
   const [problem] = answer.problems.filter((line) => !isConstraint(line));
   if (problem === undefined) return;
   const { generation, index, offset } = position;
-  throw new RestoreRefusal("damaged", `SQLite finds the restored database damaged (${problem})`, {
-    generation,
-    index,
-    offset,
-  });
+  const what = `SQLite finds the restored database damaged (${problem})`;
+  throw new RestoreRefusal("damaged", what, { generation, index, offset }, { fault });
 }
 
 // SQLite's texts (pragma.c) for what a row may be while every page is sound.

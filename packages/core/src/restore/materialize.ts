@@ -1,14 +1,16 @@
 // Carries out a plan: fetches, decodes, proves and applies it into an output file.
 import type { ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
-import type { Position } from "../replica/position.ts";
+import type { SnapshotProof } from "../replica/proof.ts";
+import { comparePlaces, type Position } from "../replica/position.ts";
 import type { SegmentRecord } from "../replica/segment-table.ts";
 import { step } from "../steps.ts";
 import { ObjectDecoder } from "./object-decoder.ts";
 import type { OutputFile } from "./output-file.ts";
-import type { RestorePlan } from "./plan.ts";
+import { breaksOffInOwnIndex, type RestorePlan } from "./plan.ts";
 import type { ProgressMeter } from "./progress.ts";
-import { type ProvablePoint, RestoreRefusal } from "./refusal.ts";
+import { proveEnd } from "./proven-end.ts";
+import { RestoreRefusal } from "./refusal.ts";
 import { fetched, proveSegment, type ReadOptions, segmentStreams } from "./segment-streams.ts";
 import { type CopiedSnapshot, judgeSnapshot } from "./snapshot.ts";
 import { unreadable } from "./unreadable.ts";
@@ -31,15 +33,17 @@ export interface Materialized {
   readonly bytesWritten: number;
   /** Of the database in the output. */
   readonly pages: number;
-  /** Whether the end of each index but the last is proved. False for what Litestream wrote over several indexes. */
+  /** Whether the end of each index but the newest is proved. False for what Litestream wrote over several indexes. */
   readonly provenEnds: boolean;
+  /** The first index that does not prove where the one before it ended, among those that were applied. */
+  readonly unprovenFrom: number | undefined;
   /** Frames after the last commit, left out. */
   readonly openFrames: number;
 }
 
 /** Throws `RestoreRefusal` (damaged), `ReplicaError`, or the disk's error. What is in the output then is of no use. */
 export async function materialize(options: MaterializeOptions): Promise<Materialized> {
-  const { plan, output, progress, signal } = options;
+  const { client, plan, output, progress, signal } = options;
   await using decoder = new ObjectDecoder(plan.bytes);
   using pages = new WalPages(output);
   const stop = new AbortController();
@@ -59,27 +63,39 @@ export async function materialize(options: MaterializeOptions): Promise<Material
       "damaged",
       `the WAL has pages of ${wal.pageSize} bytes, the snapshot of ${snapshot.pageSize}`,
       { generation: plan.generation, index: plan.snapshot.index },
+      { fault: { kind: "wal", generation: plan.generation, index: plan.snapshot.index, offset: 0 } },
     );
   }
+  if (snapshot.proof === undefined && breaksOffInOwnIndex(plan)) throw unknownAge(plan);
   progress.enter("write");
   step("restore:fetched");
   const reached = { generation: plan.generation, index: wal.index, offset: wal.offset };
-  const stated = snapshot.proof?.position;
   const pageSize = snapshot.pageSize ?? wal.pageSize ?? 1;
   const sizes = (size: number, bytesWritten: number) => ({ pages: size / pageSize, bytesWritten });
-  if (stated !== undefined && isBefore(reached, stated)) {
+  const stated = statedPlace(snapshot, wal);
+  if (stated !== undefined && comparePlaces(reached, stated) < 0) {
+    const isEndProven = await proveEnd(client, plan, { ...stated, checksum: undefined }, signal);
     // The copy is the state at its place, newer than all that the segments would bring back.
     // Where the index has no segment yet, the replica's own end is before its first byte.
     const position = plan.segmentCount === 0 ? reached : { generation: plan.generation, ...stated };
-    return { ...sizes(snapshot.bytes, snapshot.bytes), position, provenEnds: true, openFrames: 0 };
+    const ends = { provenEnds: isEndProven, unprovenFrom: undefined, openFrames: 0 };
+    return { ...sizes(snapshot.bytes, snapshot.bytes), position, ...ends };
   }
+  const isEndProven = await proveEnd(client, plan, wal.tail, signal);
   const applied = await pages.apply(snapshot.bytes, signal);
   return {
     ...sizes(applied.sizeBytes, snapshot.bytes + applied.writtenBytes),
     position: reached,
-    provenEnds: wal.provenEnds,
+    provenEnds: wal.unprovenFrom === undefined && isEndProven,
+    unprovenFrom: wal.unprovenFrom,
     openFrames: wal.openFrames,
   };
+}
+
+/** Up to where the copy has pages; nothing where that was in a WAL before the index's own. */
+function statedPlace({ proof }: CopiedSnapshot, { firstSalts }: WalEnd): SnapshotProof["position"] | undefined {
+  const isOther = (salt: number, at: number): boolean => firstSalts !== undefined && firstSalts[at] !== salt;
+  return proof?.salts?.some(isOther) === true ? undefined : proof?.position;
 }
 
 type Fetching = MaterializeOptions & ReadOptions;
@@ -94,23 +110,21 @@ async function fetchSnapshot(fetching: Fetching): Promise<CopiedSnapshot> {
     output.sync().catch(() => {});
     return judgeSnapshot(copied, place);
   } catch (error) {
-    throw unreadable(error, "snapshot", place);
+    throw unreadable(error, "snapshot", place, { kind: "snapshot", ...place });
   }
 }
 
 async function fetchWal(fetching: Fetching, pages: WalPages): Promise<WalEnd> {
   const { plan, progress } = fetching;
   const verifier = new WalVerifier(plan.generation, plan.snapshot.index, pages);
-  let proven: SegmentRecord | undefined;
   for await (const stream of segmentStreams({ ...fetching, ...plan.segments })) {
-    const { index, offset } = stream.segment;
     try {
       await proveSegment(verifier, stream);
     } catch (error) {
+      const { index, offset } = stream.segment;
       const place = { generation: plan.generation, index, offset };
-      throw unreadable(error, "segment", place, provableAt(plan, proven, stream.segment));
+      throw unreadable(error, "segment", place, { kind: "wal", ...place });
     }
-    proven = stream.segment;
     progress.segmentDone();
   }
   return verifier.finish();
@@ -130,25 +144,7 @@ function isAbort(error: unknown): boolean {
   return ReplicaError.is(error, "Aborted") || (error instanceof Error && error.name === "AbortError");
 }
 
-// Everything up to the segment before is proved; by a moment before the bad one, or by its index, a restore stops there.
-function provableAt(
-  plan: RestorePlan,
-  proven: SegmentRecord | undefined,
-  bad: SegmentRecord,
-): ProvablePoint | undefined {
-  if (proven === undefined) return undefined;
-  return {
-    generation: plan.generation,
-    index: proven.index,
-    offset: proven.offset,
-    moment: proven.modifiedAt,
-    wholeIndex: bad.index > proven.index,
-  };
-}
-
-function isBefore(
-  a: { readonly index: number; readonly offset: number },
-  b: { readonly index: number; readonly offset: number },
-): boolean {
-  return a.index < b.index || (a.index === b.index && a.offset < b.offset);
+function unknownAge({ generation, snapshot: { index } }: RestorePlan): RestoreRefusal {
+  const what = "the snapshot does not state up to where it reaches, and the WAL that would tell is not whole";
+  return new RestoreRefusal("damaged", what, { generation, index }, { fault: { kind: "snapshot", generation, index } });
 }

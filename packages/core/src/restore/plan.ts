@@ -1,12 +1,12 @@
 // What a restore will fetch, decided from a listing alone: a hole that the listing shows is refused before a byte is
 // fetched. Pure.
-import { type Catalog, compareHistories, type GenerationRecord, type SnapshotRecord } from "../replica/catalog.ts";
+import type { GenerationRecord, SnapshotRecord } from "../replica/catalog.ts";
 import { snapshotKey } from "../replica/layout.ts";
 import { comparePlaces, type Generation } from "../replica/position.ts";
-import { type ProvablePoint, RestoreRefusal } from "./refusal.ts";
-import { chooseGeneration, chooseSnapshot, type RestoreTarget } from "./target.ts";
+import { RestoreRefusal } from "./refusal.ts";
+import { chooseSnapshot, type RestoreTarget } from "./target.ts";
 
-/** One object to fetch. */
+/** The snapshot to fetch. */
 export interface PlannedSnapshot {
   readonly key: string;
   readonly index: number;
@@ -28,34 +28,24 @@ export interface RestorePlan {
   readonly moment: Date;
   /** Start of the last segment, or the snapshot's index at 0; where that segment ends is known once it is read. */
   readonly last: { readonly index: number; readonly offset: number };
+  /** `hole`: the WAL breaks off here, and more of it is known to have been; only on demand is that restored. */
+  readonly stop: "end" | "hole";
 }
 
 /**
- * Chooses and checks. Throws `no-backup`, `usage`, or a `RestoreRefusal` of kind `damaged` that names the place of the
- * first hole and the newest point that the listing shows to be whole. Never falls back to another snapshot unasked.
+ * Chooses a snapshot and checks what follows it. Throws `no-backup`, `usage`, or a `RestoreRefusal` of kind `damaged` that
+ * names the place of the first hole. Never falls back to another snapshot unasked.
  */
-export function choosePlan(catalog: Catalog, target: RestoreTarget = {}): RestorePlan {
-  const record = chooseGeneration(catalog, target);
-  return planGeneration(record, target, () => newestProvable(catalog, record));
+export function planGeneration(record: GenerationRecord, target: RestoreTarget): RestorePlan {
+  const snapshot = chooseSnapshot(record, target);
+  const chain = followChain(record, snapshot, target);
+  if (chain.hole === undefined) return planOf(record, snapshot, chain);
+  const place = { generation: record.generation, index: chain.hole.index, offset: chain.hole.offset };
+  throw new RestoreRefusal("damaged", chain.hole.what, place, { fault: { kind: "wal", ...place } });
 }
 
-/** As `choosePlan`, for a generation that was chosen already. */
-export function planGeneration(
-  record: GenerationRecord,
-  target: RestoreTarget,
-  provable: () => ProvablePoint | undefined = () => undefined,
-): RestorePlan {
-  const snapshot = chooseSnapshot(record, target);
-  const chain = walk(record, snapshot, target);
-  if (chain.hole !== undefined) {
-    const { what, index, offset } = chain.hole;
-    throw new RestoreRefusal(
-      "damaged",
-      what,
-      { generation: record.generation, index, offset },
-      { provable: provable() },
-    );
-  }
+/** The plan of a chain; where it has a hole, of what is before it. */
+export function planOf(record: GenerationRecord, snapshot: SnapshotRecord, chain: Chain): RestorePlan {
   let bytes = snapshot.size;
   let momentMs = snapshot.modifiedAt.getTime();
   const { segments } = record;
@@ -64,6 +54,7 @@ export function planGeneration(
     momentMs = Math.max(momentMs, segments.modifiedMsAt(at));
   }
   const last = chain.end > chain.first ? segments.at(chain.end - 1) : undefined;
+  const end = { index: last?.index ?? snapshot.index, offset: last?.offset ?? 0 };
   return {
     generation: record.generation,
     snapshot: { key: snapshotKey(record.generation, snapshot.index), index: snapshot.index, size: snapshot.size },
@@ -71,7 +62,8 @@ export function planGeneration(
     segmentCount: chain.end - chain.first,
     bytes,
     moment: new Date(momentMs),
-    last: { index: last?.index ?? snapshot.index, offset: last?.offset ?? 0 },
+    last: end,
+    stop: chain.hole === undefined ? "end" : "hole",
   };
 }
 
@@ -82,7 +74,7 @@ export interface Hole {
   readonly offset: number;
 }
 
-interface Chain {
+export interface Chain {
   readonly first: number;
   /** Exclusive; where there is a hole, the place just before it. */
   readonly end: number;
@@ -91,9 +83,15 @@ interface Chain {
 
 /**
  * Follows the segments from a snapshot on, up to the target's bound: with a timestamp the first younger segment ends
- * the walk (it is not skipped), an index is included whole (formats.md A5.2). Segments below the snapshot do not matter.
+ * the walk (it is not skipped), an index is included whole (formats.md A5.2). Segments below the snapshot do not matter;
+ * at `cut` the WAL counts as broken off.
  */
-function walk(record: GenerationRecord, snapshot: SnapshotRecord, target: RestoreTarget): Chain {
+export function followChain(
+  record: GenerationRecord,
+  snapshot: SnapshotRecord,
+  target: RestoreTarget,
+  cut?: { readonly index: number; readonly offset: number },
+): Chain {
   const { segments } = record;
   const first = segments.firstFrom(snapshot.index);
   const untilMs = target.timestamp?.getTime() ?? Number.POSITIVE_INFINITY;
@@ -104,10 +102,12 @@ function walk(record: GenerationRecord, snapshot: SnapshotRecord, target: Restor
   let at = first;
   for (; at < segments.length; at++) {
     const here = { index: segments.indexAt(at), offset: segments.offsetAt(at) };
-    if (segments.modifiedMsAt(at) > untilMs || here.index > untilIndex) break;
-    if (place !== undefined && comparePlaces(here, place) >= 0) break;
-    const hole = holeBefore(here, index, offset);
+    if (here.index > untilIndex || (place !== undefined && comparePlaces(here, place) >= 0)) break;
+    const broken = cut !== undefined && comparePlaces(here, cut) >= 0;
+    const hole = broken ? { what: "the WAL breaks off", ...cut } : holeBefore(here, index, offset);
+    // Also before the first younger one: what is gone may have been old enough.
     if (hole !== undefined) return { first, end: at, hole };
+    if (segments.modifiedMsAt(at) > untilMs) break;
     ({ index, offset } = here);
   }
   // A place past offset 0 lies in its index; what is there of it is proved once it is read.
@@ -135,37 +135,10 @@ export function holeBefore(here: { index: number; offset: number }, index: numbe
   return undefined;
 }
 
-/** The furthest point of any snapshot's unbroken chain, in this generation if it has one, else in the newest other. */
-export function newestProvable(catalog: Catalog, record: GenerationRecord): ProvablePoint | undefined {
-  const own = provableIn(record);
-  if (own !== undefined) return own;
-  const others = catalog.generations.filter((other) => other !== record).sort((a, b) => compareHistories(b, a));
-  for (const other of others) {
-    const point = provableIn(other);
-    if (point !== undefined) return point;
-  }
-  return undefined;
-}
-
-function provableIn(record: GenerationRecord): ProvablePoint | undefined {
-  const { segments, generation } = record;
-  // The highest snapshot whose chain comes anywhere reaches furthest: chains of lower ones end at or before the same hole.
-  for (const snapshot of record.snapshots.toReversed()) {
-    const chain = walk(record, snapshot, {});
-    const last = chain.end > chain.first ? segments.at(chain.end - 1) : undefined;
-    if (last === undefined) {
-      // A hole in the snapshot's own index: the copy may hold some of that index's pages and not others.
-      if (chain.hole !== undefined) continue;
-      return { generation, index: snapshot.index, offset: 0, moment: snapshot.modifiedAt, wholeIndex: true };
-    }
-    const next = segments.at(chain.end);
-    return {
-      generation,
-      index: last.index,
-      offset: last.offset,
-      moment: new Date(Math.max(last.modifiedAt.getTime(), snapshot.modifiedAt.getTime())),
-      wholeIndex: next === undefined || next.index > last.index,
-    };
-  }
-  return undefined;
+/**
+ * Whether some of the WAL that the snapshot may have pages of is not used: then only a snapshot that states its place will
+ * do, since pages of two ages would be mixed otherwise.
+ */
+export function breaksOffInOwnIndex({ stop, last, snapshot }: RestorePlan): boolean {
+  return stop === "hole" && last.index === snapshot.index;
 }

@@ -10,15 +10,25 @@ export interface RefusedPlace {
   readonly offset?: number;
 }
 
-/** A point up to which no hole is seen. */
+/** The newest point that nothing speaks against, as far as the replica was looked at. */
 export interface ProvablePoint {
   readonly generation: Generation;
   readonly index: number;
   /** Start of the last segment; its length is known only once it is read. */
   readonly offset: number;
   readonly moment: Date;
-  /** Set where the whole index is there, so that `-index` reaches exactly this point. */
-  readonly wholeIndex: boolean;
+}
+
+/** What a restore must do without from now on. */
+export type Fault =
+  | { readonly kind: "snapshot"; readonly generation: Generation; readonly index: number }
+  /** The WAL of the generation counts up to the segment before this place only. */
+  | { readonly kind: "wal"; readonly generation: Generation; readonly index: number; readonly offset: number };
+
+export interface RefusalOptions {
+  readonly fault?: Fault | undefined;
+  readonly provable?: ProvablePoint | undefined;
+  readonly cause?: unknown;
 }
 
 /** A restore was refused because of what the replica holds. Tests and callers go by `kind` and `place`. */
@@ -27,13 +37,10 @@ export class RestoreRefusal extends LitewakeError {
   readonly what: string;
   readonly place: RefusedPlace;
   readonly provable: ProvablePoint | undefined;
+  /** Undefined where an earlier state would not help, or the listing alone shows it. */
+  readonly fault: Fault | undefined;
 
-  constructor(
-    kind: FailureKind,
-    what: string,
-    place: RefusedPlace,
-    options: { readonly provable?: ProvablePoint | undefined; readonly cause?: unknown } = {},
-  ) {
+  constructor(kind: FailureKind, what: string, place: RefusedPlace, options: RefusalOptions = {}) {
     super(kind, `${what}: ${formatPlace(place)}`, {
       ...(options.provable === undefined ? {} : { next: describeProvable(options.provable) }),
       ...(options.cause === undefined ? {} : { cause: options.cause }),
@@ -42,6 +49,14 @@ export class RestoreRefusal extends LitewakeError {
     this.what = what;
     this.place = place;
     this.provable = options.provable;
+    this.fault = options.fault;
+  }
+
+  /** The same refusal, naming what can be restored instead. */
+  withProvable(provable: ProvablePoint | undefined): RestoreRefusal {
+    if (provable === undefined) return this;
+    const { fault } = this;
+    return new RestoreRefusal(this.kind, this.what, this.place, { fault, provable, cause: this });
   }
 }
 
@@ -57,10 +72,7 @@ export function formatIndex(index: number): string {
   return index.toString(16).padStart(8, "0");
 }
 
-function describeProvable(point: ProvablePoint): string {
-  const place = `${point.generation}/${formatIndex(point.index)}:${point.offset}`;
-  const flags = point.wholeIndex
-    ? `-generation ${point.generation} -index ${formatIndex(point.index)}`
-    : `-generation ${point.generation} -timestamp ${point.moment.toISOString()}`;
-  return `newest point that can be proved: ${place} of ${point.moment.toISOString()}, restored with ${flags}`;
+function describeProvable({ generation, index, offset, moment }: ProvablePoint): string {
+  const place = `${generation}/${formatIndex(index)}:${offset}`;
+  return `newest point before it: ${place} of ${moment.toISOString()}, which -best-effort restores, or what can be proved of it`;
 }

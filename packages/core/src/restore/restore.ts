@@ -3,17 +3,19 @@ import { ReplicaError } from "../backend/error.ts";
 import { LitewakeError } from "../errors.ts";
 import { type Logger, silent } from "../logger.ts";
 import { comparePlaces, formatPosition, type Position } from "../replica/position.ts";
+import { type BestEffort, restoreTheRest } from "./best-effort.ts";
 import { checkIntegrity, type IntegrityCheck } from "./check.ts";
 import { materialize } from "./materialize.ts";
 import { checkOutput, OutputFile, outputError } from "./output-file.ts";
-import type { RestorePlan } from "./plan.ts";
+import { planGeneration, type RestorePlan } from "./plan.ts";
 import { ProgressMeter, type RestoreProgress } from "./progress.ts";
-import { RestoreRefusal } from "./refusal.ts";
+import { type Fault, RestoreRefusal } from "./refusal.ts";
+import { namingTheRest } from "./rest.ts";
 import {
   allFailed,
   type Candidate,
   isForNext,
-  planCandidate,
+  type ListedSource,
   rankSources,
   type ReplicaSource,
   sourceError,
@@ -42,6 +44,11 @@ export interface RestoreRequest {
   readonly logger?: Logger;
   /** Permission bits of the output, subject to the umask; default 0600. */
   readonly mode?: number;
+  /**
+   * Where every replica is damaged, go back to the newest point that can be proved, and say in `bestEffort` what that costs.
+   * Not together with an exact place. Default false.
+   */
+  readonly bestEffort?: boolean;
 }
 
 export interface RestoreResult {
@@ -60,10 +67,12 @@ export interface RestoreResult {
   readonly elapsedMs: number;
   /** The store's date of the newest object used. */
   readonly moment: Date;
-  /** Whether the end of every index but the last was proved. Litestream's own replicas do not hold that proof. */
+  /** Whether the end of every index but the newest was proved. Litestream's own replicas do not hold that proof. */
   readonly provenEnds: boolean;
   /** The check that was made. */
   readonly integrityCheck: IntegrityCheck;
+  /** Set where the replica is damaged and the restore was asked to do what it can. */
+  readonly bestEffort?: BestEffort;
 }
 
 /** What would be restored, and from which replica. */
@@ -72,14 +81,16 @@ export interface ChosenPlan {
   readonly plan: RestorePlan;
 }
 
-/** The plan of a restore; fetches a listing of each replica and nothing else. */
+/** The plan of a restore; fetches a listing of each replica and, where one is damaged, the heads of some objects. */
 export async function planRestore(
-  request: Pick<RestoreRequest, "replicas" | "target" | "signal" | "logger">,
+  request: Pick<RestoreRequest, "replicas" | "target" | "signal" | "logger" | "bestEffort">,
 ): Promise<ChosenPlan> {
-  return eachCandidate(request, async (candidate) => ({
-    replica: candidate.source.name,
-    plan: planCandidate(candidate, request.target ?? {}),
-  }));
+  const target = request.target ?? {};
+  return withBestEffort(
+    request,
+    (candidate) => ({ replica: candidate.source.name, plan: planGeneration(candidate.record, target) }),
+    async ({ source }, plan) => ({ replica: source.name, plan }),
+  );
 }
 
 /**
@@ -89,14 +100,17 @@ export async function planRestore(
  */
 export async function restore(request: RestoreRequest): Promise<RestoreResult> {
   await checkOutput(request.output);
-  return eachCandidate(request, (candidate) => restoreFrom(candidate, request));
+  const target = request.target ?? {};
+  return withBestEffort<RestoreResult>(
+    request,
+    (candidate) => carryOut(candidate.source, planGeneration(candidate.record, target), request),
+    async ({ source }, plan, bestEffort) => ({ ...(await carryOut(source, plan, request)), bestEffort: bestEffort() }),
+  );
 }
 
-async function restoreFrom(candidate: Candidate, request: RestoreRequest): Promise<RestoreResult> {
-  const { source } = candidate;
+async function carryOut(source: ReplicaSource, plan: RestorePlan, request: RestoreRequest): Promise<RestoreResult> {
   const { logger = silent, signal = new AbortController().signal } = request;
   const startedMs = performance.now();
-  const plan = planCandidate(candidate, request.target ?? {});
   const progress = new ProgressMeter(plan.bytes, plan.segmentCount, request.onProgress);
   step("restore:planned");
   await using output = await OutputFile.create(request.output, request.mode ?? 0o600);
@@ -115,7 +129,9 @@ async function restoreFrom(candidate: Candidate, request: RestoreRequest): Promi
     // While SQLite looks at the file, its bytes go to the disk.
     const synced = output.sync();
     synced.catch(() => {});
-    await checkIntegrity({ file: output.temporary, check, position: made.position, logger, signal });
+    const { position } = made;
+    const fault = blamed(plan, made.unprovenFrom);
+    await checkIntegrity({ file: output.temporary, check, position, fault, logger, signal });
     step("restore:checked");
     await synced;
     step("restore:synced");
@@ -125,7 +141,7 @@ async function restoreFrom(candidate: Candidate, request: RestoreRequest): Promi
     return {
       replica: source.name,
       replicaUrl: source.client.url,
-      position: made.position,
+      position,
       snapshotIndex: plan.snapshot.index,
       segments: plan.segmentCount,
       pages: made.pages,
@@ -139,6 +155,12 @@ async function restoreFrom(candidate: Candidate, request: RestoreRequest): Promi
   } catch (error) {
     throw outputError(error, request.output);
   }
+}
+
+/** What SQLite's finding speaks against: an end that nothing proves, or else the snapshot, whose pages nothing proves. */
+function blamed({ generation, snapshot }: RestorePlan, unprovenFrom: number | undefined): Fault {
+  if (unprovenFrom === undefined) return { kind: "snapshot", generation, index: snapshot.index };
+  return { kind: "wal", generation, index: unprovenFrom, offset: 0 };
 }
 
 /** An exact place is reached exactly, or something between the snapshot and it is gone. */
@@ -157,35 +179,56 @@ function checkFor(asked: IntegrityCheck, provenEnds: boolean): IntegrityCheck {
   return asked === "quick" && !provenEnds ? "full" : asked;
 }
 
-/** Tries the replicas from the newest fitting state on, and says which one could not serve. */
-async function eachCandidate<T>(
-  { replicas, target = {}, logger = silent, signal }: Pick<RestoreRequest, "replicas" | "target" | "logger" | "signal">,
-  attempt: (candidate: Candidate) => Promise<T>,
+type Asked = Pick<RestoreRequest, "replicas" | "target" | "logger" | "signal" | "bestEffort">;
+
+/** Tries the replicas from the newest fitting state on; where all are damaged, and that is wanted, what they can still give. */
+async function withBestEffort<T>(
+  request: Asked,
+  attempt: (candidate: Candidate) => T | Promise<T>,
+  rest: (from: ListedSource, plan: RestorePlan, bestEffort: () => BestEffort) => Promise<T>,
 ): Promise<T> {
+  const { target = {}, signal } = request;
   checkTarget(target);
+  if (request.bestEffort === true && target.place !== undefined) {
+    throw new LitewakeError("usage", "an exact place is reached exactly or not at all", {
+      next: "leave -best-effort out",
+    });
+  }
   try {
-    const { candidates, failures } = await rankSources(replicas, target, { signal, logger });
-    const failed: SourceFailure[] = [];
-    const note = (failure: SourceFailure): void => {
-      failed.push(failure);
-      const { source, error } = failure;
-      if (replicas.length > 1)
-        logger("warn", "restoring from this replica failed", { replica: source.name, error: error.message });
-    };
-    for (const failure of failures) note(failure);
-    for (const candidate of candidates) {
-      try {
-        return await attempt(candidate);
-      } catch (thrown) {
-        if (signal?.aborted === true) throw thrown;
-        const error = ReplicaError.is(thrown) ? sourceError(thrown, candidate.source) : thrown;
-        if (!(error instanceof LitewakeError) || !isForNext(error)) throw error;
-        note({ source: candidate.source, error });
-      }
-    }
-    throw allFailed(failed);
+    const tried = await eachCandidate(request, attempt);
+    if ("done" in tried) return tried.done;
+    const error = allFailed(tried.failed);
+    if (request.bestEffort !== true || error.kind !== "damaged") throw error;
+    return await restoreTheRest({ request, refused: error, failed: tried.failed, attempt: rest });
   } catch (error) {
     if (signal?.aborted !== true) throw error;
     throw new LitewakeError("aborted", "the restore was cancelled", { cause: error });
   }
+}
+
+/** Says of each replica that could not serve why. */
+async function eachCandidate<T>(
+  { replicas, target = {}, logger = silent, signal }: Asked,
+  attempt: (candidate: Candidate) => T | Promise<T>,
+): Promise<{ readonly done: T } | { readonly failed: readonly SourceFailure[] }> {
+  const { candidates, failures } = await rankSources(replicas, target, { signal, logger });
+  const failed: SourceFailure[] = [];
+  const note = (failure: SourceFailure): void => {
+    failed.push(failure);
+    const { source, error } = failure;
+    if (replicas.length > 1)
+      logger("warn", "restoring from this replica failed", { replica: source.name, error: error.message });
+  };
+  for (const failure of failures) note(failure);
+  for (const candidate of candidates) {
+    try {
+      return { done: await namingTheRest(candidate, target, signal, () => attempt(candidate)) };
+    } catch (thrown) {
+      if (signal?.aborted === true) throw thrown;
+      const error = ReplicaError.is(thrown) ? sourceError(thrown, candidate.source) : thrown;
+      if (!(error instanceof LitewakeError) || !isForNext(error)) throw error;
+      note({ source: candidate.source, error });
+    }
+  }
+  return { failed };
 }

@@ -1,8 +1,9 @@
 // Judges a snapshot that was copied into the output.
 import { decodeSnapshotProof, type SnapshotProof } from "../replica/proof.ts";
+import type { Generation } from "../replica/position.ts";
 import { isPageSize } from "../wal/header.ts";
 import { type CopiedObject, HEAD_BYTES } from "./object-copy.ts";
-import { type RefusedPlace, RestoreRefusal } from "./refusal.ts";
+import { formatIndex, RestoreRefusal } from "./refusal.ts";
 
 const MAGIC = Buffer.from("SQLite format 3\0", "latin1");
 
@@ -14,13 +15,30 @@ export interface CopiedSnapshot {
   readonly proof: SnapshotProof | undefined;
 }
 
+export interface SnapshotPlace {
+  readonly generation: Generation;
+  readonly index: number;
+}
+
 /** Judges what was copied. Throws `RestoreRefusal` where it is no whole database, or not what its proof says. */
-export function judgeSnapshot({ bytes, head, sha256, skippable }: CopiedObject, place: RefusedPlace): CopiedSnapshot {
+export function judgeSnapshot({ bytes, head, sha256, skippable }: CopiedObject, place: SnapshotPlace): CopiedSnapshot {
   const proof = decodeSnapshotProof(skippable);
   const pageSize = bytes === 0 ? undefined : pageSizeOf(Buffer.from(head));
-  const fault = findFault(bytes, pageSize, proof, sha256);
-  if (fault !== undefined) throw new RestoreRefusal("damaged", `the snapshot ${fault}`, place);
+  const fault = foreignHome(proof, place) ?? findFault(bytes, pageSize, proof, sha256);
+  if (fault !== undefined) {
+    throw new RestoreRefusal("damaged", `the snapshot ${fault}`, place, { fault: { kind: "snapshot", ...place } });
+  }
   return { bytes, pageSize, proof };
+}
+
+// What lies under another's name would be taken for a state that it is not.
+function foreignHome(proof: SnapshotProof | undefined, { generation, index }: SnapshotPlace): string | undefined {
+  const home = proof?.generation ?? generation;
+  if (home !== generation) return `belongs to generation ${home}`;
+  if (proof !== undefined && proof.position.index !== index) {
+    return `belongs to index ${formatIndex(proof.position.index)}`;
+  }
+  return undefined;
 }
 
 function findFault(

@@ -4,8 +4,8 @@ import { ReplicaError } from "../backend/error.ts";
 import { type FailureKind, LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { type Catalog, type GenerationRecord, holdsLtx, readCatalog } from "../replica/catalog.ts";
-import { newestProvable, planGeneration, type RestorePlan } from "./plan.ts";
 import { chooseGeneration, type RestoreTarget } from "./target.ts";
+import { namingTheRest } from "./rest.ts";
 
 /** A replica to restore from. The client is best wrapped with `retrying`, which also mends broken bodies. */
 export interface ReplicaSource {
@@ -14,10 +14,14 @@ export interface ReplicaSource {
   readonly client: ReplicaClient;
 }
 
-/** A replica that has a generation for the target. */
-export interface Candidate {
+/** A replica and what it holds. */
+export interface ListedSource {
   readonly source: ReplicaSource;
   readonly catalog: Catalog;
+}
+
+/** A replica that has a generation for the target. */
+export interface Candidate extends ListedSource {
   readonly record: GenerationRecord;
 }
 
@@ -43,7 +47,9 @@ export async function rankSources(
     sources.map(async (source): Promise<Candidate | SourceFailure> => {
       try {
         const catalog = await readCatalog(source.client, { signal });
-        const record = chooseGeneration(catalog, target);
+        const record = await namingTheRest({ source, catalog }, target, signal, () =>
+          chooseGeneration(catalog, target),
+        );
         await warnOfLtx(source, { signal, logger });
         return { source, catalog, record };
       } catch (error) {
@@ -67,11 +73,6 @@ async function warnOfLtx(
   logger("warn", "the replica also holds Litestream 0.5 LTX files, which may be newer and are not read", {
     replica: name,
   });
-}
-
-/** The plan for a candidate; throws as `planGeneration`. */
-export function planCandidate({ catalog, record }: Candidate, target: RestoreTarget): RestorePlan {
-  return planGeneration(record, target, () => newestProvable(catalog, record));
 }
 
 /** Anything that a replica failed with, as an error for a person. Errors of the local disk are not for this. */

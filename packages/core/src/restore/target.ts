@@ -41,7 +41,7 @@ export function checkTarget(target: RestoreTarget): void {
 
 /**
  * The generation that fits the target and was written to last, as `compareHistories` has it. Throws kind `no-backup`
- * where none fits, `damaged` where there is WAL but no snapshot.
+ * where none fits, `damaged` where the newest has WAL but no snapshot.
  */
 export function chooseGeneration(catalog: Catalog, target: RestoreTarget): GenerationRecord {
   checkTarget(target);
@@ -49,13 +49,7 @@ export function chooseGeneration(catalog: Catalog, target: RestoreTarget): Gener
   const named = catalog.generations.filter((record) => generation === undefined || record.generation === generation);
   if (named.length === 0) throw nothingThere(catalog, generation);
   const restorable = named.filter((record) => record.snapshots.length > 0);
-  const [headless] = named;
-  if (restorable.length === 0 && headless !== undefined) {
-    throw new RestoreRefusal("damaged", "there are WAL segments but no snapshot to apply them to", {
-      generation: headless.generation,
-      index: headless.segments.indexAt(0),
-    });
-  }
+  refuseHeadless(named, target);
   const { timestamp } = target;
   let best: GenerationRecord | undefined;
   for (const record of restorable) {
@@ -64,6 +58,22 @@ export function chooseGeneration(catalog: Catalog, target: RestoreTarget): Gener
   }
   if (best === undefined) throw outsideWindow(restorable, timestamp ?? new Date(0));
   return best;
+}
+
+/**
+ * A generation begins with its snapshot: the newest one without any has lost it, and the one before would be an older state.
+ * (Of an older generation retention may have deleted the snapshots already.)
+ */
+function refuseHeadless(named: readonly GenerationRecord[], { timestamp }: RestoreTarget): void {
+  const newest = named.toSorted(compareHistories).at(-1);
+  if (newest === undefined || newest.snapshots.length > 0) return;
+  const hasOthers = named.some((record) => record.snapshots.length > 0);
+  if (hasOthers && timestamp !== undefined && timestamp < newest.createdAt) return;
+  const { generation, segments } = newest;
+  throw new RestoreRefusal("damaged", "there are WAL segments but no snapshot to apply them to", {
+    generation,
+    index: segments.indexAt(0),
+  });
 }
 
 /**

@@ -2,7 +2,7 @@
 // index, and where each index ends.
 import type { SegmentProof } from "../replica/proof.ts";
 import type { Generation } from "../replica/position.ts";
-import { ZERO_CHECKSUM } from "../wal/checksum.ts";
+import { type WalChecksum, ZERO_CHECKSUM } from "../wal/checksum.ts";
 import { type ChainState, FrameChain } from "../wal/frame-chain.ts";
 import { parseWalHeader, WAL_HEADER_BYTES, type WalHeader } from "../wal/header.ts";
 import { formatIndex, RestoreRefusal } from "./refusal.ts";
@@ -25,9 +25,13 @@ export interface WalEnd {
   readonly offset: number;
   /** Frames after the last commit, which the restore leaves out: a transaction whose commit was not shipped. */
   readonly openFrames: number;
-  /** Whether the end of every index but the last is proved by the one after it. */
-  readonly provenEnds: boolean;
+  /** The first index whose beginning does not prove the end of the one before; `undefined`: all do. */
+  readonly unprovenFrom: number | undefined;
   readonly pageSize: number | undefined;
+  /** Where the bytes end, and the chain there: what the next segment has to follow. */
+  readonly tail: { readonly index: number; readonly offset: number; readonly checksum: WalChecksum };
+  /** Of the first index's WAL; `undefined` where there is none. */
+  readonly firstSalts: readonly [number, number] | undefined;
 }
 
 /**
@@ -49,13 +53,20 @@ export class WalVerifier {
   #carried = 0;
   #openFrames = 0;
   #pageSize: number | undefined;
-  #provenEnds = true;
+  #unprovenFrom: number | undefined;
   #segmentAt = 0;
+  #segmentIndex: number;
+  readonly #firstIndex: number;
+  #firstSalts: readonly [number, number] | undefined;
+  /** The index of each WAL so far, by its salts. */
+  readonly #seen = new Map<string, number>();
 
   /** `index` is the snapshot's. */
   constructor(generation: Generation, index: number, sink: ProvenFrames) {
     this.#generation = generation;
     this.#index = index;
+    this.#segmentIndex = index;
+    this.#firstIndex = index;
     this.#sink = sink;
   }
 
@@ -94,12 +105,18 @@ export class WalVerifier {
   }
 
   begin(index: number, offset: number, proof: SegmentProof | undefined): void {
+    this.#segmentIndex = index;
+    this.#segmentAt = offset;
     const previous = proof?.previous;
+    const home = proof?.generation ?? this.#generation;
+    if (home !== this.#generation) throw this.#refusal(`the segment belongs to generation ${home}`, offset, { index });
+    if (proof?.index !== undefined && proof.index !== index) {
+      throw this.#refusal(`the segment belongs to index ${formatIndex(proof.index)}`, offset, { index });
+    }
     if (previous !== undefined && previous.index !== index - 1) {
-      throw this.#refusal(`the segment belongs to index ${formatIndex(previous.index + 1)}`, offset, index);
+      throw this.#refusal(`the segment belongs to index ${formatIndex(previous.index + 1)}`, offset, { index });
     }
     if (index !== this.#index) this.#beginIndex(index, previous);
-    this.#segmentAt = offset;
     if (offset === this.#offset) return;
     if (offset > this.#offset) throw this.#refusal("missing WAL segment", this.#offset);
     throw this.#refusal(`the segment overlaps the one before it, which ends at ${this.#offset}`, offset);
@@ -129,8 +146,14 @@ export class WalVerifier {
       index: this.#index,
       offset: this.committed,
       openFrames: this.#openFrames,
-      provenEnds: this.#provenEnds,
+      unprovenFrom: this.#unprovenFrom,
       pageSize: this.#pageSize,
+      tail: {
+        index: this.#index,
+        offset: this.#offset,
+        checksum: this.#chain?.state.checksum ?? ZERO_CHECKSUM,
+      },
+      firstSalts: this.#firstSalts,
     };
     this.#sink.endIndex();
     return end;
@@ -140,11 +163,15 @@ export class WalVerifier {
   #beginIndex(index: number, previous: SegmentProof["previous"]): void {
     const end = this.#offset;
     if (this.#openFrames > 0) throw this.#refusal("missing tail of a WAL index: it ends inside a transaction", end);
-    if (previous === undefined) this.#provenEnds = false;
+    if (previous === undefined) this.#unprovenFrom ??= index;
     else if (previous.end > end) {
       throw this.#refusal(`missing tail of a WAL index: the next one proves that it ends at ${previous.end}`, end);
     } else if (previous.end < end || !endsWith(this.#chain, previous)) {
-      throw this.#refusal(`another WAL than the next index follows on: that one ended at ${previous.end}`, end);
+      // Which of the two is wrong, nothing tells.
+      const doubt = { index: this.#index, offset: 0 };
+      throw this.#refusal(`another WAL than the next index follows on: that one ended at ${previous.end}`, end, {
+        doubt,
+      });
     }
     this.#sink.endIndex();
     this.#index = index;
@@ -159,8 +186,17 @@ export class WalVerifier {
       throw this.#refusal(`the page size is ${header.pageSize}, before it was ${this.#pageSize}`, 0);
     }
     if (this.#header !== undefined && goesBack(this.#header, header)) {
-      throw this.#refusal("the index holds an older WAL than the one before it", 0);
+      const doubt = { index: this.#index - 1, offset: 0 };
+      throw this.#refusal("the index holds an older WAL than the one before it", 0, { doubt });
     }
+    const salts = `${header.salt1}/${header.salt2}`;
+    const twin = this.#seen.get(salts);
+    if (twin !== undefined) {
+      const doubt = { index: twin, offset: 0 };
+      throw this.#refusal(`the index holds the same WAL as index ${formatIndex(twin)}`, 0, { doubt });
+    }
+    this.#seen.set(salts, this.#index);
+    if (this.#index === this.#firstIndex) this.#firstSalts = [header.salt1, header.salt2];
     if (this.#pageSize === undefined) this.#sink.begin(header.pageSize);
     this.#pageSize = header.pageSize;
     this.#header = header;
@@ -199,9 +235,24 @@ export class WalVerifier {
     return chunk.subarray(part.byteLength);
   }
 
-  #refusal(what: string, offset: number, index: number = this.#index): RestoreRefusal {
-    const inside = offset > this.#segmentAt && index === this.#index ? `, in the segment at ${this.#segmentAt}` : "";
-    return new RestoreRefusal("damaged", `${what}${inside}`, { generation: this.#generation, index, offset });
+  /** `doubt`: from where on the WAL must not be believed; by default from the segment at hand on. */
+  #refusal(
+    what: string,
+    offset: number,
+    { index = this.#index, doubt }: { index?: number; doubt?: { index: number; offset: number } } = {},
+  ): RestoreRefusal {
+    const inside = offset > this.#segmentAt && index === this.#segmentIndex;
+    const where = inside ? `, in the segment at ${this.#segmentAt}` : "";
+    const generation = this.#generation;
+    const cut = doubt ?? { index: this.#segmentIndex, offset: this.#segmentAt };
+    return new RestoreRefusal(
+      "damaged",
+      `${what}${where}`,
+      { generation, index, offset },
+      {
+        fault: { kind: "wal", generation, ...cut },
+      },
+    );
   }
 }
 

@@ -281,6 +281,7 @@ export class Shipper implements LogReader {
         throw error;
       });
       try {
+        const header = held.offset === 0 ? undefined : this.#host.log.epoch(held.epoch)?.header;
         await shipUpTo(held);
         const index = indexAt(held);
         const key = snapshotKey(generation, index);
@@ -289,6 +290,8 @@ export class Shipper implements LogReader {
         const place = { index, offset: held.offset };
         const head = encodeProof({
           version: 1,
+          generation,
+          ...(header === undefined ? {} : { salts: [header.salt1, header.salt2] }),
           position: place,
           pageSize: database.pageSize,
           pages: held.sizeBytes / database.pageSize,
@@ -373,7 +376,7 @@ export class Shipper implements LogReader {
     });
     const index = this.#indexOf(epoch.number);
     const key = segmentKey(course.generation, index, cursor.offset);
-    const head = cursor.offset === 0 ? this.#proofHead(index) : [];
+    const head = cursor.offset === 0 ? [this.#proofHead(course.generation, index)] : [];
     const body = await storedBody(head, plain);
     step("segment:put");
     await settleConflict(
@@ -411,9 +414,10 @@ export class Shipper implements LogReader {
     return this.target.leased === true && error instanceof WrittenByAnother ? new ContinuityLost(error.message) : error;
   }
 
-  #proofHead(index: number): Uint8Array[] {
+  #proofHead(generation: Generation, index: number): Uint8Array {
     const previous = this.#previous;
-    return previous === undefined ? [] : [encodeProof({ version: 1, previous: { index: index - 1, ...previous } })];
+    const own = { version: 1, generation, index } as const;
+    return encodeProof(previous === undefined ? own : { ...own, previous: { index: index - 1, ...previous } });
   }
 
   async #put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, signal: AbortSignal) {

@@ -3,13 +3,16 @@ import { memoryClient } from "@litewake/conformance";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ObjectInfo } from "../../src/backend/client.ts";
-import { catalogOf } from "../../src/replica/catalog.ts";
+import { type Catalog, catalogOf } from "../../src/replica/catalog.ts";
 import { parseKey, segmentKey, snapshotKey } from "../../src/replica/layout.ts";
 import type { Generation } from "../../src/replica/position.ts";
 import { Retention } from "../../src/replica/retention.ts";
 import { planRetention } from "../../src/replica/retention-plan.ts";
-import { choosePlan } from "../../src/restore/plan.ts";
+import { planGeneration } from "../../src/restore/plan.ts";
+import { chooseGeneration, type RestoreTarget } from "../../src/restore/target.ts";
 
+const planned = (catalog: Catalog, target: RestoreTarget = {}) =>
+  planGeneration(chooseGeneration(catalog, target), target);
 const MINUTE = 60_000;
 const generations = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc"] as Generation[];
 
@@ -59,7 +62,7 @@ const newestOf = (objects: readonly ObjectInfo[]) => Math.max(...objects.map(({ 
 /** What a restore to that instant would use; undefined where it is refused. */
 function restorable(objects: readonly ObjectInfo[], instant: number): string | undefined {
   try {
-    const plan = choosePlan(catalogOf(objects), { timestamp: new Date(instant) });
+    const plan = planned(catalogOf(objects), { timestamp: new Date(instant) });
     return `${plan.generation} ${plan.last.index}:${plan.last.offset}`;
   } catch {
     return undefined;
@@ -189,8 +192,8 @@ describe("beside the rules", () => {
     expect([...gone].toSorted()).toEqual([snapshotKey(current, 2), segmentKey(current, 2, 0)]);
     const left = catalogOf(objects.filter(({ key }) => !gone.has(key)));
     const target = { generation: current, index: 1 };
-    expect(choosePlan(left, target).last).toEqual(choosePlan(catalogOf(objects), target).last);
-    expect(choosePlan(left).last).toEqual({ index: 3, offset: 0 });
+    expect(planned(left, target).last).toEqual(planned(catalogOf(objects), target).last);
+    expect(planned(left).last).toEqual({ index: 3, offset: 0 });
   });
 
   it("nothing is deleted of a generation with a hole after its base", () => {

@@ -5,9 +5,9 @@ import type { ObjectInfo } from "../../src/backend/client.ts";
 import { catalogOf } from "../../src/replica/catalog.ts";
 import { segmentKey, snapshotKey } from "../../src/replica/layout.ts";
 import type { Generation } from "../../src/replica/position.ts";
-import { choosePlan, type RestorePlan } from "../../src/restore/plan.ts";
-import { RestoreRefusal } from "../../src/restore/refusal.ts";
-import type { RestoreTarget } from "../../src/restore/target.ts";
+import { planGeneration, type RestorePlan } from "../../src/restore/plan.ts";
+import { KnownFaults, newestKnown, reachablePlan } from "../../src/restore/reachable.ts";
+import { chooseGeneration, type RestoreTarget } from "../../src/restore/target.ts";
 
 const [a, b] = ["aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"] as [Generation, Generation];
 const time = (s: number) => new Date(1_700_000_000_000 + s * 1000);
@@ -22,7 +22,13 @@ const seg = (generation: Generation, index: number, offset: number, s: number): 
   modifiedAt: time(s),
 });
 
-const plan = (objects: readonly ObjectInfo[], target: RestoreTarget = {}) => choosePlan(catalogOf(objects), target);
+const plan = (objects: readonly ObjectInfo[], target: RestoreTarget = {}) =>
+  planGeneration(chooseGeneration(catalogOf(objects), target), target);
+
+/** What is left where a listing is refused. */
+function rest(objects: readonly ObjectInfo[], target: RestoreTarget = {}, faults = new KnownFaults()) {
+  return reachablePlan(catalogOf(objects), target, faults);
+}
 const keys = ({ snapshot, segments: { table, first, end } }: RestorePlan) => [
   snapshot.key,
   ...Array.from({ length: end - first }, (_, n) => table.keyAt(first + n)),
@@ -31,7 +37,7 @@ const keys = ({ snapshot, segments: { table, first, end } }: RestorePlan) => [
 function refused(
   objects: readonly ObjectInfo[],
   target: RestoreTarget = {},
-): { kind?: string; message: string; place?: object; provable?: object | undefined } {
+): { kind?: string; message: string; place?: object; fault?: object | undefined } {
   try {
     plan(objects, target);
   } catch (error) {
@@ -72,9 +78,19 @@ describe("the newest state", () => {
     expect(plan([snap(b, 0, 5), snap(a, 0, 5)]).generation).toBe(a);
   });
 
-  it("is never that of a generation without a snapshot", () => {
-    expect(plan([snap(a, 0, 0), seg(b, 0, 0, 9)]).generation).toBe(a);
+  it("is refused where the newest generation has lost its snapshot: the one before is an older state", () => {
+    const lost = [snap(a, 0, 0), seg(a, 0, 0, 1), seg(b, 3, 0, 9)];
+    expect(refused(lost)).toMatchObject({ kind: "damaged", place: { generation: b, index: 3 } });
     expect(refused([seg(b, 3, 0, 9)])).toMatchObject({ kind: "damaged", place: { generation: b, index: 3 } });
+    expect(rest(lost)).toMatchObject({ generation: a, last: { index: 0, offset: 0 } });
+    // Before that generation began, and where it was asked for by name, there is no doubt.
+    expect(plan(lost, { timestamp: time(1) }).generation).toBe(a);
+    expect(plan(lost, { generation: a }).generation).toBe(a);
+    expect(refused(lost, { timestamp: time(9) })).toMatchObject({ kind: "damaged", place: { generation: b } });
+  });
+
+  it("does not mind a generation without a snapshot that is older: retention has begun to delete it", () => {
+    expect(plan([snap(a, 0, 5), seg(b, 3, 0, 4)]).generation).toBe(a);
   });
 
   it("of equally old snapshots starts from the lowest", () => {
@@ -175,40 +191,58 @@ describe("nothing that fits", () => {
     expect(refused([])).toMatchObject({ kind: "no-backup" });
     expect(refused(history, { generation: b })).toMatchObject({ kind: "no-backup" });
     expect(refused(history, { generation: b }).message).toContain(a);
-    expect(() => choosePlan(catalogOf([], true))).toThrow(/LTX.*litestream 0\.5/s);
+    expect(() => chooseGeneration(catalogOf([], true), {})).toThrow(/LTX.*litestream 0\.5/s);
   });
 });
 
 describe("a hole in the listing", () => {
-  it("is refused with its place and the newest point before it, though another snapshot would do", () => {
+  it("is refused with its place, though another snapshot would do; the rest ends just before it", () => {
     const holed = history.filter(({ key }) => key !== segmentKey(a, 2, 0)).concat(seg(a, 2, 4152, 8));
-    expect(refused(holed)).toMatchObject({
-      kind: "damaged",
-      place: { generation: a, index: 2, offset: 0 },
-      provable: { index: 1, offset: 8272, wholeIndex: true },
-    });
+    const place = { generation: a, index: 2, offset: 0 };
+    expect(refused(holed)).toMatchObject({ kind: "damaged", place, fault: { kind: "wal", ...place } });
+    expect(rest(holed)).toMatchObject({ stop: "hole", last: { index: 1, offset: 8272 }, snapshot: { index: 1 } });
   });
 
-  it("in the snapshot's own index points to what an older snapshot reaches", () => {
+  it("in the snapshot's own index leaves the snapshot, and without it what an older snapshot reaches", () => {
     const holed = history.filter(({ key }) => key !== segmentKey(a, 1, 0));
-    expect(refused(holed)).toMatchObject({ place: { index: 1, offset: 0 }, provable: { index: 0, offset: 4152 } });
+    expect(refused(holed)).toMatchObject({ place: { index: 1, offset: 0 } });
+    expect(rest(holed)).toMatchObject({ snapshot: { index: 1 }, segmentCount: 0, stop: "hole" });
+    const faults = new KnownFaults();
+    faults.add({ kind: "snapshot", generation: a, index: 1 });
+    expect(rest(holed, {}, faults)).toMatchObject({ snapshot: { index: 0 }, last: { index: 0, offset: 4152 } });
   });
 
-  it("names a point that can be restored as the message says", () => {
+  it("just after a moment is refused too: what is gone may have been old enough", () => {
+    const holed = history.filter(({ key }) => key !== segmentKey(a, 1, 0));
+    expect(refused(holed, { timestamp: time(3) })).toMatchObject({ kind: "damaged", place: { index: 1, offset: 0 } });
+    expect(plan(holed, { timestamp: time(1) }).last).toEqual({ index: 0, offset: 0 });
+  });
+
+  it("leaves a state that is planned without a hole once what lies behind it is gone", () => {
     const objects = fc.array(fc.boolean(), { minLength: 8, maxLength: 8 });
     fc.assert(
       fc.property(objects, (kept) => {
         const left = history.filter((_, n) => kept[n] ?? false);
-        try {
-          plan(left);
-        } catch (error) {
-          if (!(error instanceof RestoreRefusal) || error.provable === undefined) return;
-          const { generation, index, offset, moment, wholeIndex } = error.provable;
-          const again = plan(left, wholeIndex ? { generation, index } : { generation, timestamp: moment });
-          expect(again.last).toEqual({ index, offset });
-        }
+        const found = rest(left);
+        if (found === undefined) return;
+        const { table, end } = found.segments;
+        const behind = new Set(Array.from({ length: table.length - end }, (_, n) => table.keyAt(end + n)));
+        expect(
+          plan(
+            left.filter(({ key }) => !behind.has(key)),
+            { index: found.last.index },
+          ).last,
+        ).toEqual(found.last);
       }),
     );
+  });
+
+  it("is no hole where a snapshot behind it leads on, and what is known reaches as far as the listing", () => {
+    const holed = history.filter(({ key }) => key !== segmentKey(a, 0, 4152) && key !== segmentKey(a, 0, 0));
+    expect(rest(holed)).toMatchObject({ stop: "end", snapshot: { index: 1 }, last: { index: 2, offset: 0 } });
+    expect(newestKnown(catalogOf(holed), {})).toEqual({ generation: a, index: 2, offset: 0, moment: time(7) });
+    expect(newestKnown(catalogOf(holed), { index: 1 })).toMatchObject({ index: 1, offset: 8272, moment: time(6) });
+    expect(newestKnown(catalogOf(holed), { timestamp: time(5) })).toMatchObject({ index: 1, offset: 4152 });
   });
 });
 

@@ -5,6 +5,9 @@ import { ReplicaError } from "@litewake/core/backend";
 /** The child of `-exec` ended well, and what it committed last could not be shipped in time. */
 export const EXIT_TAIL_NOT_DURABLE = 74;
 
+/** A restore did what it could: the output is there and proved, but it is not the state that was asked for. */
+export const EXIT_NOT_NEWEST = 8;
+
 const CODES: Readonly<Record<FailureKind, number>> = {
   internal: 1,
   usage: 2,

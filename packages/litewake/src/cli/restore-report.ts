@@ -1,5 +1,12 @@
 // What `litewake restore` says: the plan, the progress, the summary.
-import { type ChosenPlan, formatPosition, type RestoreProgress, type RestoreResult } from "@litewake/core";
+import {
+  type BestEffort,
+  type ChosenPlan,
+  formatPlace,
+  formatPosition,
+  type RestoreProgress,
+  type RestoreResult,
+} from "@litewake/core";
 import { formatBytes, formatSeconds, shortTime } from "./table.ts";
 
 export interface PlanReport {
@@ -66,4 +73,24 @@ export function summaryLine(output: string, result: RestoreResult): string {
   const fetched = `${result.segments} segments, ${formatBytes(result.bytesFetched)} fetched, ${formatBytes(result.bytesWritten)} written`;
   const proof = result.provenEnds ? "" : "; the ends of its indexes could not be proved, so it was checked in full";
   return `restored ${output} from ${result.replica} up to ${formatPosition(result.position)} (${shortTime(result.moment)}): ${fetched}, ${(result.elapsedMs / 1000).toFixed(2)} s${proof}`;
+}
+
+/** What the damage cost: several lines, so that nobody takes the result for the newest state. */
+export function bestEffortReport(output: string, result: RestoreResult, bestEffort: BestEffort): string {
+  const { complete, damage, newest, leftOut } = bestEffort;
+  const lines = damage.map(
+    ({ what, place }) => `  damaged   ${what}${place === undefined ? "" : `: ${formatPlace(place)}`}`,
+  );
+  if (complete) {
+    return [`litewake: the replica is damaged; ${output} is the state asked for all the same`, ...lines].join("\n");
+  }
+  const behind = formatSeconds(Math.ceil((newest.moment.getTime() - result.moment.getTime()) / 1000));
+  const span = leftOut.first === leftOut.last ? leftOut.first : `${leftOut.first} to ${leftOut.last}`;
+  return [
+    `litewake: BEST EFFORT: ${output} is NOT the state asked for; what was committed later is not in it`,
+    ...lines,
+    `  reached   ${formatPosition(result.position)}, ${result.moment.toISOString()}`,
+    `  newest    ${formatPosition(newest)}, ${newest.moment.toISOString()} (${behind} later)`,
+    leftOut.objects === 0 ? "  left out  no object that is there" : `  left out  ${leftOut.objects} objects: ${span}`,
+  ].join("\n");
 }

@@ -19,7 +19,8 @@ import { createLogger } from "../log.ts";
 import { patient, PATIENCE_FLAG, patienceOf } from "../patience.ts";
 import { ProgressLine } from "../progress.ts";
 import { onStopSignal, STOP_SIGNALS } from "../on-stop.ts";
-import { describePlan, summaryLine } from "../restore-report.ts";
+import { EXIT_NOT_NEWEST } from "../exit-code.ts";
+import { bestEffortReport, describePlan, summaryLine } from "../restore-report.ts";
 import {
   CONFIG_FLAGS,
   loadConfig,
@@ -106,6 +107,7 @@ async function run(flags: ParsedArguments): Promise<number> {
   };
   const wanted = {
     target: target(flags),
+    bestEffort: flags.boolean("best-effort"),
     parallelism: parallelismOf(flags),
     ...(check === undefined ? {} : { integrityCheck: check }),
   };
@@ -153,8 +155,10 @@ async function run(flags: ParsedArguments): Promise<number> {
 /** Every database of a fleet that is missing; with a time or a point all of them. */
 async function restoreAll(flags: ParsedArguments, config: Config, fleet: FleetConfig): Promise<number> {
   const unfit = ["o", "replica", "generation", "index"].find((name) => flags.string(name) !== undefined);
-  if (unfit !== undefined || flags.boolean("dry-run")) {
-    throw new LitewakeError("usage", `-${unfit ?? "dry-run"} is of one database`, { next: "name the database too" });
+  const unfitSwitch = ["dry-run", "best-effort"].find((name) => flags.boolean(name));
+  if (unfit !== undefined || unfitSwitch !== undefined) {
+    const name = unfit ?? unfitSwitch ?? "";
+    throw new LitewakeError("usage", `-${name} is of one database`, { next: "name the database too" });
   }
   const { timestamp } = target(flags);
   const name = flags.string("point");
@@ -212,7 +216,9 @@ async function restoreOrPlan(flags: ParsedArguments, request: RestoreRequest): P
   noteRestored(request.output, result.replicaUrl, result.position);
   if (json) printJson({ restored: { output: request.output, ...result } });
   else note(summaryLine(request.output, result));
-  return 0;
+  if (result.bestEffort === undefined) return 0;
+  note(bestEffortReport(request.output, result, result.bestEffort));
+  return result.bestEffort.complete ? 0 : EXIT_NOT_NEWEST;
 }
 
 export const restore: Command = {
@@ -229,6 +235,10 @@ export const restore: Command = {
     "if-db-not-exists": { kind: "boolean", help: "exit 0 and change nothing when the output is there" },
     "if-replica-exists": { kind: "boolean", help: "exit 0 when there is no backup" },
     ...PATIENCE_FLAG,
+    "best-effort": {
+      kind: "boolean",
+      help: "where the replica is damaged: the newest point that can be proved; exit 8 unless it is the one asked for",
+    },
     "integrity-check": { kind: "string", value: "HOW", help: "none, quick (default) or full" },
     "dry-run": { kind: "boolean", help: "print what would be fetched, and fetch nothing" },
     json: { kind: "boolean", help: "print the result as JSON" },

@@ -1,0 +1,46 @@
+// What a refusal says of the rest: the newest point that can be restored without what was found damaged.
+import { decodeSnapshotProof } from "../replica/proof.ts";
+import { readProof } from "./object-head.ts";
+import { breaksOffInOwnIndex, type RestorePlan } from "./plan.ts";
+import { KnownFaults, pointOf, reachablePlan } from "./reachable.ts";
+import { RestoreRefusal } from "./refusal.ts";
+import type { ListedSource } from "./source-choice.ts";
+import type { RestoreTarget } from "./target.ts";
+
+/** Runs `work`; a refusal that it throws names what can be restored instead. */
+export async function namingTheRest<T>(
+  from: ListedSource,
+  target: RestoreTarget,
+  signal: AbortSignal | undefined,
+  work: () => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof RestoreRefusal) || error.kind !== "damaged" || target.place !== undefined) throw error;
+    const faults = new KnownFaults();
+    if (error.fault !== undefined) faults.add(error.fault);
+    // What is wrong with the replica is said in any case.
+    const plan = await furthestPlan(from, target, faults, signal).catch(() => undefined);
+    throw error.withProvable(pointOf(plan));
+  }
+}
+
+/**
+ * As `reachablePlan`, without snapshots that would be cut off from their own WAL and do not state up to where they reach:
+ * one small request for each of those.
+ */
+export async function furthestPlan(
+  { source, catalog }: ListedSource,
+  target: RestoreTarget,
+  faults: KnownFaults,
+  signal: AbortSignal | undefined,
+): Promise<RestorePlan | undefined> {
+  for (;;) {
+    const plan = reachablePlan(catalog, target, faults);
+    if (plan === undefined || !breaksOffInOwnIndex(plan)) return plan;
+    const proof = await readProof(source.client, plan.snapshot.key, decodeSnapshotProof, signal);
+    if (proof !== undefined) return plan;
+    faults.add({ kind: "snapshot", generation: plan.generation, index: plan.snapshot.index });
+  }
+}
