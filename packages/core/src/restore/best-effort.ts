@@ -128,7 +128,9 @@ function leftOut(plan: RestorePlan, catalog: Catalog, target: RestoreTarget): Be
   };
   const later = catalog.generations.filter(
     (record) =>
-      own !== undefined && compareHistories(record, own) > 0 && (target.generation ?? record.generation) === record.generation,
+      own !== undefined &&
+      compareHistories(record, own) > 0 &&
+      (target.generation ?? record.generation) === record.generation,
   );
   for (const record of own === undefined ? later : [own, ...later]) {
     const { segments, snapshots, generation } = record;

@@ -3,7 +3,6 @@ import type { ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
 import type { SnapshotProof } from "../replica/proof.ts";
 import { comparePlaces, type Position } from "../replica/position.ts";
-import type { SegmentRecord } from "../replica/segment-table.ts";
 import { step } from "../steps.ts";
 import { ObjectDecoder } from "./object-decoder.ts";
 import type { OutputFile } from "./output-file.ts";

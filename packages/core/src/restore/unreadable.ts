@@ -4,12 +4,7 @@ import { LitewakeError } from "../errors.ts";
 import { type Fault, type RefusedPlace, RestoreRefusal } from "./refusal.ts";
 
 /** What went wrong while an object was read, with its place. Failures of network and disk are passed on. */
-export function unreadable(
-  error: unknown,
-  kind: "snapshot" | "segment",
-  place: RefusedPlace,
-  fault?: Fault,
-): unknown {
+export function unreadable(error: unknown, kind: "snapshot" | "segment", place: RefusedPlace, fault?: Fault): unknown {
   const options = { fault, cause: error };
   if (error instanceof RestoreRefusal) return error;
   if (error instanceof LitewakeError && error.kind === "damaged") {
