@@ -13,6 +13,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   wal: ["errors.ts"],
   codec: ["errors.ts"],
   replica: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/"],
+  encryption: ["errors.ts", "codec/", "backend/", "replica/layout.ts"],
   database: ["errors.ts", "logger.ts", "steps.ts", "wal/", "replica/position.ts"],
   shipping: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/", "replica/", "database/"],
   restore: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/", "replica/"],

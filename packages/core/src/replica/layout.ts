@@ -5,6 +5,11 @@ export const GENERATIONS_PREFIX = "generations/";
 /** Everything of Litewake's own lies here, where Litestream never looks. */
 export const OWN_PREFIX = "litewake/";
 
+/** Whether a key is of one of Litewake's own objects, in a replica or in a folder of a fleet: those are JSON. */
+export function isOwnKey(key: string): boolean {
+  return /(?:^|\/)litewake\/.+\.json$/s.test(key);
+}
+
 const snapshotPattern = /^([0-9a-f]{8})\.snapshot\.lz4$/;
 // Litestream writes offsets with a minimum of eight digits; from 4 GiB on there are nine, which its own listing then
 // skips. Eight to sixteen are read here, so that such a replica is restored whole (formats.md C2).

@@ -1,6 +1,7 @@
 // "It is there already": settled by comparing. Our own bytes count as acknowledged; other bytes are another writer's.
 import type { ByteStream, PutResult, ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
+import { AgeKeyError } from "../codec/age-error.ts";
 import { Lz4Error } from "../codec/lz4-error.ts";
 import { MAX_SKIPPABLE_BYTES } from "../codec/lz4-format.ts";
 import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
@@ -31,9 +32,18 @@ export async function settleConflict(
     await put();
   } catch (error) {
     if (!ReplicaError.is(error, "Conflict")) throw error;
-    if (await sameBytes(decompress(await client.get(key)), plain())) return;
+    if (await holds(client, key, plain())) return;
     throw new WrittenByAnother(`${client.url}/${key} was written by another process`, error);
   }
+}
+
+/** By the plain bytes: encrypted twice, the same bytes differ. What our keys do not open we have not stored. */
+async function holds(client: ReplicaClient, key: string, plain: ByteStream): Promise<boolean> {
+  return (await compare(client, key, plain).catch(noneOfOurs)) === true;
+}
+
+function noneOfOurs(error: unknown): undefined {
+  if (!(error instanceof AgeKeyError)) throw error;
 }
 
 /** A snapshot as the replica holds it. */
@@ -58,7 +68,7 @@ export async function settleSnapshot(
     return { ...(await put()), offset: place.offset };
   } catch (error) {
     if (!ReplicaError.is(error, "Conflict")) throw error;
-    const stated = (await statedBy(client, key, signal))?.position;
+    const stated = (await statedBy(client, key, signal).catch(noneOfOurs))?.position;
     if (stated !== undefined && stated.index === place.index && stated.offset <= place.offset) {
       for await (const { key: found, size, modifiedAt } of client.list(key, { signal }))
         if (found === key) return { size, modifiedAt, offset: stated.offset };
@@ -79,6 +89,10 @@ async function statedBy(client: ReplicaClient, key: string, signal: AbortSignal)
     }
   }
   return decodeSnapshotProof(decoder.skippable);
+}
+
+async function compare(client: ReplicaClient, key: string, plain: ByteStream): Promise<boolean> {
+  return sameBytes(decompress(await client.get(key)), plain);
 }
 
 async function sameBytes(a: ByteStream, b: ByteStream): Promise<boolean> {

@@ -1,4 +1,5 @@
 // Where a replica stands at a start, and whether the live log continues it.
+import { AgeKeyError } from "../codec/age-error.ts";
 import { LitewakeError } from "../errors.ts";
 import { type Catalog, type GenerationRecord, readCatalog } from "../replica/catalog.ts";
 import { step } from "../steps.ts";
@@ -47,8 +48,7 @@ async function decide(
   try {
     tail = await readShippedTail(target.client, record, host.database.pageSize, signal);
   } catch (error) {
-    if (!(error instanceof LitewakeError) || error.kind !== "damaged") throw error;
-    const reason = `the replica's last segment cannot be read: ${error.message}`;
+    const reason = reasonToBeginAnew(error, host);
     if (host.bornHere || host.database.isEmpty()) refuseEmpty(target, host, historyOf(record));
     return { kind: "new", reason };
   }
@@ -85,6 +85,23 @@ async function decide(
       refuseUnlessAllowed(found, tail, target, host);
       return { kind: "new", reason: found.reason };
   }
+}
+
+/** Why a history whose end cannot be read is left alone for a new one. Throws what stands in the way of that too. */
+function reasonToBeginAnew(error: unknown, host: ShipperHost): string {
+  if (error instanceof AgeKeyError) {
+    // Turned on: what follows is encrypted, in a generation of its own, since no Litestream reads a mixed one.
+    if (error.problem === "not-encrypted") return "encryption was turned on";
+    if (error.problem === "no-identity")
+      return "the replica is encrypted, and there is no age identity to read its end with";
+    // Turned off, or with other keys: most likely by mistake.
+    if (host.newHistory) return error.message;
+    throw new LitewakeError("refused", `${error.message}; or begin a new history beside it with -new-history`, {
+      cause: error,
+    });
+  }
+  if (!(error instanceof LitewakeError) || error.kind !== "damaged") throw error;
+  return `the replica's last segment cannot be read: ${error.message}`;
 }
 
 /**

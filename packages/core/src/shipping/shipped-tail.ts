@@ -3,10 +3,13 @@ import type { ReplicaClient } from "../backend/client.ts";
 import { decompress } from "../codec/lz4-stream.ts";
 import { LitewakeError } from "../errors.ts";
 import { type Catalog, compareHistories, type GenerationRecord } from "../replica/catalog.ts";
-import { segmentKey } from "../replica/layout.ts";
+import { segmentKey, snapshotKey } from "../replica/layout.ts";
 import type { Generation } from "../replica/position.ts";
 import { frameBytes } from "../wal/frame.ts";
 import { WAL_HEADER_BYTES } from "../wal/header.ts";
+
+/** Enough to see how an object is stored. */
+const TOUCHED_BYTES = 64;
 
 /** The end of the newest generation of a replica. */
 export interface ShippedTail {
@@ -49,6 +52,8 @@ export async function readShippedTail(
   };
   const last = record.segments.at(-1);
   if (last === undefined || last.index < snapshot.index) {
+    // Its segments must be as it is: encrypted or not, and for these keys.
+    await touch(client, snapshotKey(record.generation, snapshot.index), signal);
     return { ...base, index: snapshot.index, offset: 0, lastFrame: undefined, header: undefined };
   }
   const key = segmentKey(record.generation, last.index, last.offset);
@@ -75,4 +80,13 @@ export async function readShippedTail(
   const frames = (offset - WAL_HEADER_BYTES) % size === 0 && offset >= WAL_HEADER_BYTES + size;
   const whole = frames && length >= size ? tail : undefined;
   return { ...base, index: last.index, offset, lastFrame: whole, header };
+}
+
+async function touch(client: ReplicaClient, key: string, signal: AbortSignal | undefined): Promise<void> {
+  const chunks = (await client.get(key, { length: TOUCHED_BYTES, signal }))[Symbol.asyncIterator]();
+  try {
+    await chunks.next();
+  } finally {
+    await chunks.return?.();
+  }
 }
