@@ -1,11 +1,10 @@
 // Finds the backend of a replica at run time: only what is used needs to be installed, and nothing is loaded before.
-import fs from "node:fs";
-import { createRequire, findPackageJSON } from "node:module";
-import path from "node:path";
-import { pathToFileURL } from "node:url";
-import { LitewakeError } from "@litewake/core";
+import { type AgeKeys, encrypted, LitewakeError, unencrypted } from "@litewake/core";
 import type { Backend, ReplicaClient, SettingValue } from "@litewake/core/backend";
+import { ageKeys } from "./age.ts";
+import type { AgeConfig } from "./config/config.ts";
 import { likely } from "./config/likely.ts";
+import { importPackage } from "./import-package.ts";
 
 /** Our own packages, by `type:` in the configuration and by URL scheme. */
 const PACKAGES: ReadonlyMap<string, string> = new Map([
@@ -33,6 +32,8 @@ export interface BackendLoading {
   readonly given?: readonly Backend[];
   /** Folders from which packages are looked for first (default: the working directory), then beside Litewake itself. */
   readonly from?: readonly string[];
+  /** Told of the keys of a replica that is encrypted. */
+  readonly onKeys?: (keys: AgeKeys) => void | Promise<void>;
 }
 
 export interface ReplicaPlace {
@@ -41,6 +42,8 @@ export interface ReplicaPlace {
   readonly settings: Readonly<Record<string, SettingValue>>;
   /** Where a setting stands (`file:line:column`), for messages. */
   readonly places?: Readonly<Record<string, string>>;
+  /** What is stored is encrypted, and what is read must be. */
+  readonly age?: AgeConfig | undefined;
 }
 
 /** Opens a client for a replica. Throws one line when its package is missing or the place makes no sense. */
@@ -53,7 +56,10 @@ export async function openReplica(
   for (const key of Object.keys(place.settings)) {
     if (!backend.settings.includes(key)) throw unknownSetting(place, key, backend);
   }
-  return backend.open({ url: place.url, settings: place.settings, env });
+  const keys = place.age === undefined ? undefined : await ageKeys(place.age, loading.from ?? [process.cwd()]);
+  if (keys !== undefined) await loading.onKeys?.(keys);
+  const client = await backend.open({ url: place.url, settings: place.settings, env });
+  return keys === undefined ? unencrypted(client) : encrypted(client, keys);
 }
 
 function unknownSetting({ places, type }: ReplicaPlace, key: string, backend: Backend): LitewakeError {
@@ -103,66 +109,6 @@ function isBackend(value: unknown): value is Backend {
     "open" in value &&
     typeof value.open === "function"
   );
-}
-
-/** Loads an optional package of ours or of a third party; undefined if it is not installed. */
-export async function importPackage(
-  name: string,
-  from: readonly string[],
-): Promise<Record<string, unknown> | undefined> {
-  const file = resolvePackage(name, from);
-  if (file === undefined) return undefined;
-  try {
-    return (await import(file)) as Record<string, unknown>;
-  } catch (error) {
-    throw new LitewakeError(
-      "usage",
-      `the package ${name} cannot be loaded: ${error instanceof Error ? error.message : String(error)}`,
-      {
-        next: "install it again, with what it depends on",
-        cause: error,
-      },
-    );
-  }
-}
-
-/** From the application's folder first: with a strict package manager only what it depends on is visible there. */
-function resolvePackage(name: string, from: readonly string[]): string | undefined {
-  if (path.isAbsolute(name)) return pathToFileURL(name).href;
-  if (name.startsWith(".")) {
-    const files = from.map((folder) => path.resolve(folder, name));
-    const file = files.find((candidate) => fs.existsSync(candidate));
-    return file === undefined ? undefined : pathToFileURL(file).href;
-  }
-  for (const base of [
-    ...from.map((folder) => pathToFileURL(path.join(folder, "package.json")).href),
-    import.meta.url,
-  ]) {
-    const file = resolveFrom(name, base);
-    if (file !== undefined) return pathToFileURL(file).href;
-  }
-  return undefined;
-}
-
-function resolveFrom(name: string, base: string): string | undefined {
-  try {
-    return createRequire(base).resolve(name);
-  } catch (error) {
-    // `require` does not see a package that is there for `import` only.
-    const hidden = error instanceof Error && "code" in error && error.code === "ERR_PACKAGE_PATH_NOT_EXPORTED";
-    const manifest = hidden ? findPackageJSON(name, base) : undefined;
-    if (manifest === undefined) return undefined;
-    const { exports } = JSON.parse(fs.readFileSync(manifest, "utf8")) as { exports?: unknown };
-    const entry = importEntry(exports);
-    return entry === undefined ? undefined : path.resolve(path.dirname(manifest), entry);
-  }
-}
-
-function importEntry(exports: unknown): string | undefined {
-  if (typeof exports === "string") return exports;
-  if (typeof exports !== "object" || exports === null) return undefined;
-  const first = Object.entries(exports).find(([key]) => [".", "node", "import", "module", "default"].includes(key));
-  return first === undefined ? undefined : importEntry(first[1]);
 }
 
 function missingPackage(type: string, name: string): LitewakeError {

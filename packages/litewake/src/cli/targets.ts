@@ -7,6 +7,7 @@ import type { Config, DatabaseConfig, FleetConfig, ReplicaConfig } from "../conf
 import { REPLICA_DEFAULTS } from "../config/config.ts";
 import { absolute } from "../config/absolute.ts";
 import { readConfig } from "../config/read-config.ts";
+import { ageOfCommandLine } from "../config/read-age.ts";
 import { canonicalType, UnknownSetting } from "../config/read-replica.ts";
 import { note } from "./command.ts";
 import { lineOf } from "./exit-code.ts";
@@ -19,6 +20,15 @@ export const CONFIG_FLAGS: FlagSpecs = {
     help: "the configuration file (default /etc/litewake.yml, then /etc/litestream.yml)",
   },
   "no-expand-env": { kind: "boolean", help: "leave $VAR in the configuration file as it is" },
+};
+
+/** Of commands that read what is stored, or store something. */
+export const AGE_FLAG: FlagSpecs = {
+  "age-identity": {
+    kind: "string",
+    value: "FILE",
+    help: "secret keys of age, as age-keygen writes them (default: the configuration's, LITEWAKE_AGE_IDENTITY)",
+  },
 };
 
 /** A replica that was opened, and the database it belongs to where that is known. */
@@ -58,6 +68,7 @@ export async function loadConfig(flags: ParsedArguments): Promise<Config> {
         expandEnv: !flags.boolean("no-expand-env"),
         cwd: process.cwd(),
         moreSettings,
+        ageIdentity: flags.string("age-identity"),
       });
     } catch (error) {
       if (!(error instanceof UnknownSetting) || Object.hasOwn(moreSettings, error.type)) throw error;
@@ -107,13 +118,18 @@ export function databaseIn(config: Config, given: string): DatabaseConfig {
 }
 
 /** A replica entry for a URL on the command line. */
-export function replicaOfUrl(url: string): ReplicaConfig {
+export function replicaOfUrl(url: string, flags: ParsedArguments): ReplicaConfig {
   const type = canonicalType(schemeOf(url) ?? "file");
-  return { name: type, type, url, settings: {}, places: {}, ...REPLICA_DEFAULTS };
+  const context = { cwd: process.cwd(), env: process.env, ageIdentity: flags.string("age-identity") };
+  return { name: type, type, url, settings: {}, places: {}, age: ageOfCommandLine(context), ...REPLICA_DEFAULTS };
 }
 
-export async function openConfigured(replica: ReplicaConfig, config?: Config): Promise<ReplicaClient> {
-  return openReplica(replica, process.env, loadingOf(config));
+export async function openConfigured(
+  replica: ReplicaConfig,
+  config?: Config,
+  onKeys?: BackendLoading["onKeys"],
+): Promise<ReplicaClient> {
+  return openReplica(replica, process.env, { ...loadingOf(config), ...(onKeys === undefined ? {} : { onKeys }) });
 }
 
 /** Where packages are looked for, and which are named. */
@@ -141,7 +157,7 @@ export async function targetOf(flags: ParsedArguments, argument: string): Promis
     }
     if (wanted !== undefined)
       throw new LitewakeError("usage", "-replica needs a database of the configuration, not a URL");
-    return { database: undefined, replicas: [replicaOfUrl(argument)], config: undefined };
+    return { database: undefined, replicas: [replicaOfUrl(argument, flags)], config: undefined };
   }
   const config = await loadConfig(flags);
   const database = databaseIn(config, argument);

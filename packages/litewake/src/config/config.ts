@@ -2,6 +2,17 @@
 import type { Sharding } from "@litewake/core";
 import type { SettingValue } from "@litewake/core/backend";
 
+/** Keys of age, as text. */
+export interface AgeConfig {
+  /** Where they are given, as `file:line:column`, a flag or a variable; for messages. */
+  readonly place: string;
+  /** Each one key or several lines of them. None of both: what is stored cannot be read here. */
+  readonly identities: readonly string[];
+  readonly identityFile: string | undefined;
+  /** None: the identities' own. */
+  readonly recipients: readonly string[];
+}
+
 export interface ReplicaConfig {
   readonly name: string;
   /** Backend by name (`type:`) or by the URL's scheme. */
@@ -11,6 +22,8 @@ export interface ReplicaConfig {
   readonly settings: Readonly<Record<string, SettingValue>>;
   /** Where each setting stands, as `file:line:column`, for messages. Empty for a URL of the command line. */
   readonly places: Readonly<Record<string, string>>;
+  /** Undefined: what is stored is not encrypted here. */
+  readonly age: AgeConfig | undefined;
   readonly syncIntervalMs: number;
   readonly snapshotIntervalMs: number;
   readonly retentionMs: number;

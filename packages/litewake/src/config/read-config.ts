@@ -3,20 +3,19 @@ import path from "node:path";
 import type { Config, DatabaseConfig, ReplicaConfig } from "./config.ts";
 import { absolute, homeOf } from "./absolute.ts";
 import { expandEnv } from "./expand-env.ts";
+import type { AgeContext } from "./read-age.ts";
 import { placeKey, readReplica, type ReplicaContext } from "./read-replica.ts";
 import { readFleet } from "./read-fleet.ts";
 import { readLogging } from "./read-logging.ts";
 import { readWatch, watchKeys } from "./read-watch.ts";
 import { parseYaml, type YamlMap } from "./yaml-map.ts";
 
-export interface ReadOptions {
+export interface ReadOptions extends AgeContext {
   /** For messages, and for relative paths of third-party packages. */
   readonly file: string;
   readonly text: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
   /** False: `$VAR` stays as it is. */
   readonly expandEnv: boolean;
-  readonly cwd: string;
   /** Settings, by type of replica, that an installed backend reads beyond those of litestream.yml. */
   readonly moreSettings?: Readonly<Record<string, readonly string[]>>;
 }

@@ -15,6 +15,7 @@ import type {
 import type { ReadOptions } from "./read-config.ts";
 import { readLogging } from "./read-logging.ts";
 import { readWatch, watchKeys } from "./read-watch.ts";
+import { readAge } from "./read-age.ts";
 import { canonicalType } from "./read-replica.ts";
 import type { YamlMap } from "./yaml-map.ts";
 
@@ -44,6 +45,7 @@ const KEYS = [
   "backends",
   "settings",
   "reshard",
+  "age",
 ];
 const HOUR_MS = 3_600_000;
 /** The replication page's defaults, and ours for what it does not name. Milliseconds. */
@@ -97,7 +99,7 @@ export function readFleet(root: YamlMap, options: ReadOptions): Omit<Config, "fo
   const place = placeOf(root, block);
   const fleet: FleetConfig = {
     mode,
-    root: { ...rootOf(block, backends), ...intervals },
+    root: { ...rootOf(block, backends), age: readAge(block, "_", options), ...intervals },
     folder: absolute(place.dataDir ?? "data", options),
     layout: block.has("databases") ? patternOf(block) : shardsOf(block, place),
     ...rest,

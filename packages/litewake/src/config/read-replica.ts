@@ -2,12 +2,11 @@
 import path from "node:path";
 import { LitewakeError } from "@litewake/core";
 import type { SettingValue } from "@litewake/core/backend";
+import { type AgeContext, readAge } from "./read-age.ts";
 import { REPLICA_DEFAULTS, type ReplicaConfig } from "./config.ts";
 import type { YamlMap } from "./yaml-map.ts";
 
-export interface ReplicaContext {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly cwd: string;
+export interface ReplicaContext extends AgeContext {
   /** The keys at the top of the file, for S3 replicas that have none of their own. */
   readonly keys: { readonly id: string | undefined; readonly secret: string | undefined };
   /** Packages of third parties, by type or scheme. */
@@ -62,13 +61,6 @@ export function readReplica(entry: YamlMap, context: ReplicaContext): ReplicaCon
   const type = replicaType(entry, url, context);
   proveKeys(entry, type, context);
   proveWhere(entry, url);
-  if (entry.has("age")) {
-    throw entry.error(
-      "age",
-      "age: client-side encryption is not supported yet",
-      "remove the key only if the replica may be unencrypted",
-    );
-  }
   if (entry.has("validation-interval")) {
     entry.duration("validation-interval");
     context.warnings.push(
@@ -82,6 +74,7 @@ export function readReplica(entry: YamlMap, context: ReplicaContext): ReplicaCon
     url,
     settings,
     places,
+    age: readAge(entry, "-", context),
     syncIntervalMs: entry.duration("sync-interval", 1) ?? REPLICA_DEFAULTS.syncIntervalMs,
     snapshotIntervalMs: entry.duration("snapshot-interval") ?? REPLICA_DEFAULTS.snapshotIntervalMs,
     retentionMs: entry.duration("retention") ?? REPLICA_DEFAULTS.retentionMs,

@@ -1,6 +1,8 @@
 // Tries on a store what a replica needs of it, with a few small objects that it removes again, and looks at the backup there.
 import { randomBytes } from "node:crypto";
-import { readCatalog } from "@litewake/core";
+import { AgeKeyError, type AgeKeys, type GenerationRecord, readCatalog } from "@litewake/core";
+import { snapshotKey } from "@litewake/core/protocol";
+import { ageWarning } from "../age.ts";
 import { type ByteStream, type ReplicaClient, ReplicaError } from "@litewake/core/backend";
 import { formatSeconds } from "../cli/table.ts";
 import { lineOf } from "../cli/exit-code.ts";
@@ -12,8 +14,13 @@ const SLOW_PUT_MS = 1000;
 const LATENCY_TRIES = 5;
 
 /** Never throws: what fails is a finding, and ends the examination where the rest would fail too. */
-export async function examineReplica(name: string, client: ReplicaClient): Promise<readonly Finding[]> {
+export async function examineReplica(
+  name: string,
+  client: ReplicaClient,
+  keys: AgeKeys | undefined,
+): Promise<readonly Finding[]> {
   const findings = new Findings(`${name} ${client.url}`);
+  if (keys !== undefined) await examineKeys(keys, findings);
   const folder = `litewake-doctor-${randomBytes(4).toString("hex")}`;
   const examination = new Examination(client, folder, findings);
   try {
@@ -22,6 +29,13 @@ export async function examineReplica(name: string, client: ReplicaClient): Promi
     await examination.cleanUp();
   }
   return findings.list;
+}
+
+async function examineKeys(keys: AgeKeys, findings: Findings): Promise<void> {
+  const warning = await ageWarning(keys);
+  if (warning === undefined)
+    findings.add("ok", "age keys", `the identity opens what is encrypted here (recipients: ${keys.recipients})`);
+  else findings.add("warn", "age keys", warning.replace(/^age: /, ""));
 }
 
 class Examination {
@@ -66,6 +80,7 @@ class Examination {
           `reached; ${generations.length} generations, the newest object is ${age(newest.updatedAt)} old`,
           ms,
         );
+      if (newest !== undefined) await this.#readable(newest);
       if (ltx)
         this.#findings.add(
           "warn",
@@ -76,6 +91,19 @@ class Examination {
     } catch (error) {
       this.#fail("list", error, ReplicaError.is(error) ? undefined : "what lies there cannot be read as a replica");
       return ReplicaError.is(error) && error.code === "Denied";
+    }
+  }
+
+  /** Whether the keys given are those of the newest backup. */
+  async #readable({ generation, snapshots }: GenerationRecord): Promise<void> {
+    const index = snapshots.at(-1)?.index;
+    if (index === undefined) return;
+    try {
+      // Enough to see how it is stored.
+      await collect(await this.#client.get(snapshotKey(generation, index), { length: 64 }));
+    } catch (error) {
+      if (error instanceof AgeKeyError) this.#findings.add("warn", "backup", lineOf(error));
+      else this.#fail("backup", error);
     }
   }
 

@@ -1,6 +1,7 @@
 // The engine of embedded mode: a process beside the application that follows its databases. It outlives the application for
 // as long as it takes to ship what that has committed, however the application ends.
 import { LitewakeError, type Logger } from "@litewake/core";
+import { ageWarning } from "../age.ts";
 import { openReplica } from "../backends.ts";
 import { DEFAULT_PATIENCE_MS, patient } from "../cli/patience.ts";
 import { createLogger } from "../cli/log.ts";
@@ -45,7 +46,14 @@ class Engine {
           "the application is the container's first process: when it is killed the container ends at once, and with it the engine; start it as litewake replicate -exec or under an init such as tini",
           {},
         );
-      const client = await openReplica(fleet.root, process.env, { packages: config.backends, from: [cwd] });
+      const client = await openReplica(fleet.root, process.env, {
+        packages: config.backends,
+        from: [cwd],
+        onKeys: async (keys) => {
+          const warning = await ageWarning(keys);
+          if (warning !== undefined) this.logger("warn", warning, {});
+        },
+      });
       this.#close = () => client.close();
       const patientClient = patient(client, DEFAULT_PATIENCE_MS, (line) => this.logger("warn", line));
       const stop = new AbortController();

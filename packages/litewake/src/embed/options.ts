@@ -32,6 +32,14 @@ export interface ReplicationSettings {
   readonly lease?: string;
   readonly max_wal?: string;
   readonly barrier?: "sealed" | "none";
+  /** Client-side encryption. Without `recipients` it is for the identities' own. Needs the package `age-encryption`. */
+  readonly age?: {
+    /** `AGE-SECRET-KEY-1…`. Default: `LITEWAKE_AGE_IDENTITY`, `LITEWAKE_AGE_IDENTITY_FILE`. */
+    readonly identities?: readonly string[];
+    readonly identity_file?: string;
+    /** `age1…`. */
+    readonly recipients?: readonly string[];
+  };
   /** Packages of third-party backends, by scheme. */
   readonly backends?: Readonly<Record<string, string>>;
   /** The backend's own settings. */

@@ -85,6 +85,7 @@ describe("a litestream.yml", () => {
               url: undefined,
               settings: { path: "/r" },
               places: { path: "litewake.yml:4:9" },
+              age: undefined,
               syncIntervalMs: 1000,
               snapshotIntervalMs: 0,
               retentionMs: 86_400_000,
@@ -421,7 +422,7 @@ describe("a mistake", () => {
     [
       "encryption",
       withReplica("path: /r", "age:", "  identities: []"),
-      "litewake.yml:5:9: age: client-side encryption is not supported yet: remove the key only if the replica may be unencrypted",
+      "litewake.yml:5:9: age: there is no key: give identities or recipients, or remove age",
     ],
     [
       "a list that is none",

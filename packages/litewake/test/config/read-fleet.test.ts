@@ -44,6 +44,7 @@ describe("a replication: block", () => {
         url: "s3://my-bucket/litejoin",
         settings: {},
         places: {},
+        age: undefined,
         syncIntervalMs: 1000,
         snapshotIntervalMs: 3_600_000,
         retentionMs: 259_200_000,

@@ -4,13 +4,13 @@ import { LitewakeError } from "@litewake/core";
 import { prefixed, type ReplicaClient } from "@litewake/core/backend";
 // Types only: the kit is not loaded, and need not be installed, before it is asked for.
 import type { CaseResult, ConformanceReport, RunOptions, Subject } from "@litewake/conformance";
-import { importPackage } from "../../backends.ts";
+import { importPackage } from "../../import-package.ts";
 import type { ReplicaConfig } from "../../config/config.ts";
 import { parseSize } from "../../config/size.ts";
 import { type Command, JSON_FLAG, print, printJson } from "../command.ts";
 import { lineOf } from "../exit-code.ts";
 import type { ParsedArguments } from "../flags.ts";
-import { CONFIG_FLAGS, loadingOf, oneArgument, openConfigured, type Target, targetOf } from "../targets.ts";
+import { AGE_FLAG, CONFIG_FLAGS, loadingOf, oneArgument, openConfigured, type Target, targetOf } from "../targets.ts";
 
 const KIT = "@litewake/conformance";
 const FAILED = 1;
@@ -30,14 +30,15 @@ async function loadKit({ config }: Target): Promise<Kit> {
 /** Settings and variables whose values must never be printed; shorter ones would be found in any text. */
 const SECRET_SETTING = /secret|password|passphrase|token|account-key|customer-key|connection-string/;
 const SECRET_VARIABLE =
-  /^(?:AWS|LITESTREAM|LITEWAKE|AZURE)_.*(?:SECRET|PASSWORD|PASSPHRASE|TOKEN|ACCOUNT_KEY|STORAGE_KEY|CUSTOMER_KEY|CONNECTION_STRING)/;
+  /^(?:AWS|LITESTREAM|LITEWAKE|AZURE)_.*(?:SECRET|PASSWORD|PASSPHRASE|TOKEN|ACCOUNT_KEY|STORAGE_KEY|CUSTOMER_KEY|CONNECTION_STRING|AGE_IDENTITY$)/;
 const SHORTEST_SECRET = 8;
 
-function secretsOf({ settings }: ReplicaConfig): readonly string[] {
+function secretsOf({ settings, age }: ReplicaConfig): readonly string[] {
   const given = Object.entries(settings).filter(([name]) => SECRET_SETTING.test(name));
   const inherited = Object.entries(process.env).filter(([name]) => SECRET_VARIABLE.test(name));
   return [...given, ...inherited]
     .map(([, value]) => String(value ?? ""))
+    .concat(age?.identities ?? [])
     .filter((value) => value.length >= SHORTEST_SECRET);
 }
 
@@ -137,6 +138,7 @@ export const check: Command = {
   usage: ["check [flags] REPLICA_URL", "check [flags] -replica NAME DB_PATH"],
   flags: {
     ...CONFIG_FLAGS,
+    ...AGE_FLAG,
     replica: { kind: "string", value: "NAME", help: "this replica of the database" },
     big: { kind: "string", value: "SIZE", help: "size of the big object (default 100MiB)" },
     only: { kind: "string", value: "IDS", help: "only these cases, separated by commas" },

@@ -1,4 +1,5 @@
 // `litewake doctor`: tries out what replication and restore will need, and says what it would warn of.
+import type { AgeKeys } from "@litewake/core";
 import { examineDatabase } from "../../doctor/database.ts";
 import { type Finding, Findings, type Level } from "../../doctor/finding.ts";
 import { examineReplica } from "../../doctor/replica.ts";
@@ -6,7 +7,7 @@ import type { ReplicaConfig, Config } from "../../config/config.ts";
 import { type Command, JSON_FLAG, print, printJson } from "../command.ts";
 import { lineOf } from "../exit-code.ts";
 import type { ParsedArguments } from "../flags.ts";
-import { CONFIG_FLAGS, databaseIn, isUrl, loadConfig, openConfigured, replicaOfUrl } from "../targets.ts";
+import { AGE_FLAG, CONFIG_FLAGS, databaseIn, isUrl, loadConfig, openConfigured, replicaOfUrl } from "../targets.ts";
 import { packageVersion } from "./version.ts";
 
 const FAILED = 1;
@@ -21,7 +22,7 @@ interface Patient {
 async function patientOf(flags: ParsedArguments): Promise<Patient> {
   const [argument] = flags.positional;
   if (argument !== undefined && isUrl(argument))
-    return { databases: [], replicas: [replicaOfUrl(argument)], config: undefined };
+    return { databases: [], replicas: [replicaOfUrl(argument, flags)], config: undefined };
   const config = await loadConfig(flags);
   const databases = argument === undefined ? config.databases : [databaseIn(config, argument)];
   return {
@@ -44,15 +45,16 @@ function examineMachine(config: Config | undefined): readonly Finding[] {
 
 async function examineConfigured(replica: ReplicaConfig, config: Config | undefined): Promise<readonly Finding[]> {
   let client;
+  let keys: AgeKeys | undefined;
   try {
-    client = await openConfigured(replica, config);
+    client = await openConfigured(replica, config, (given) => void (keys = given));
   } catch (error) {
     const findings = new Findings(`${replica.name} ${replica.url?.replace(/\?.*$/s, "") ?? ""}`.trim());
     findings.add("fail", "open", lineOf(error));
     return findings.list;
   }
   try {
-    return await examineReplica(replica.name, client);
+    return await examineReplica(replica.name, client, keys);
   } finally {
     await client.close();
   }
@@ -84,7 +86,7 @@ async function run(flags: ParsedArguments): Promise<number> {
 
 export const doctor: Command = {
   usage: ["doctor [flags]", "doctor [flags] DB_PATH", "doctor [flags] REPLICA_URL"],
-  flags: { ...CONFIG_FLAGS, ...JSON_FLAG },
+  flags: { ...CONFIG_FLAGS, ...AGE_FLAG, ...JSON_FLAG },
   notes:
     "It stores a few small objects below litewake-doctor-… in each replica and removes them. Exit code 1 when something fails.",
   run,

@@ -25,7 +25,8 @@ import { DEFAULT_PATIENCE_MS, patient } from "../patience.ts";
 import { besideChild, finish, runAlone, type Running, untilStopped } from "../running.ts";
 import { shellWords } from "../shell-words.ts";
 import { StopSignals } from "../stop-signals.ts";
-import { CONFIG_FLAGS, configFile, isUrl, loadConfig, openConfigured, replicaOfUrl } from "../targets.ts";
+import { ageWarning } from "../../age.ts";
+import { AGE_FLAG, CONFIG_FLAGS, configFile, isUrl, loadConfig, openConfigured, replicaOfUrl } from "../targets.ts";
 
 /** The configuration that the arguments stand for: `DB URL…`, or the file's. */
 async function configOf(flags: ParsedArguments): Promise<Config> {
@@ -48,7 +49,7 @@ async function configOf(flags: ParsedArguments): Promise<Config> {
   const replicas = urls.map((url) => {
     if (!isUrl(url))
       throw new LitewakeError("usage", `${url} is no URL`, { next: "write it as file:///path, s3://bucket/path, …" });
-    return replicaOfUrl(url);
+    return replicaOfUrl(url, flags);
   });
   const names = replicas.map((replica) => replica.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
@@ -132,11 +133,15 @@ interface RunStart extends Starting {
 async function openCounted(
   replica: ReplicaConfig,
   config: Config,
-  { clients, operations }: Starting,
+  { clients, operations, logger }: Starting,
 ): Promise<ReplicaClient> {
   const totals = operations.get(replica.type) ?? newOperationMetrics();
   operations.set(replica.type, totals);
-  const client = metered(await openConfigured(replica, config), countInto(totals));
+  const opened = await openConfigured(replica, config, async (keys) => {
+    const warning = await ageWarning(keys);
+    if (warning !== undefined) logger("warn", warning, { replica: replica.name });
+  });
+  const client = metered(opened, countInto(totals));
   clients.push(client);
   return client;
 }
@@ -230,6 +235,7 @@ export const replicate: Command = {
   usage: ["replicate [flags]", "replicate [flags] DB_PATH REPLICA_URL..."],
   flags: {
     ...CONFIG_FLAGS,
+    ...AGE_FLAG,
     exec: {
       kind: "string",
       value: "COMMAND",

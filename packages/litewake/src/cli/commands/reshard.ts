@@ -10,7 +10,7 @@ import { createLogger } from "../log.ts";
 import { onStopSignal } from "../on-stop.ts";
 import { patient, PATIENCE_FLAG, patienceOf } from "../patience.ts";
 import { table } from "../table.ts";
-import { CONFIG_FLAGS, fleetOf, openConfigured } from "../targets.ts";
+import { AGE_FLAG, CONFIG_FLAGS, fleetOf, openConfigured } from "../targets.ts";
 import { parseTimestamp } from "../timestamp.ts";
 
 /** Beside the databases, so that they get their names by a rename. */
@@ -100,6 +100,7 @@ export const reshard: Command = {
   usage: ["reshard [flags]"],
   flags: {
     ...CONFIG_FLAGS,
+    ...AGE_FLAG,
     point: { kind: "string", value: "NAME", help: "take the rows from this restore point (default: the newest state)" },
     timestamp: {
       kind: "string",

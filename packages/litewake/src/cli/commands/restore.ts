@@ -22,6 +22,7 @@ import { onStopSignal, STOP_SIGNALS } from "../on-stop.ts";
 import { EXIT_NOT_NEWEST } from "../exit-code.ts";
 import { bestEffortReport, describePlan, summaryLine } from "../restore-report.ts";
 import {
+  AGE_FLAG,
   CONFIG_FLAGS,
   loadConfig,
   oneArgument,
@@ -226,6 +227,7 @@ export const restore: Command = {
   flags: {
     o: { kind: "string", value: "PATH", help: "output path (default: the database's own)" },
     ...CONFIG_FLAGS,
+    ...AGE_FLAG,
     replica: { kind: "string", value: "NAME", help: "only this replica of the database" },
     generation: { kind: "string", value: "ID", help: "this generation (default: the one written to last)" },
     index: { kind: "string", value: "HEX", help: "up to the end of this WAL index" },
