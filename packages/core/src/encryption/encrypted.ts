@@ -17,7 +17,6 @@ import { AgeDamage, AgeKeyError } from "../codec/age-error.ts";
 import { beginningOf, headerBytes, headerEnd, MAX_HEADER_BYTES } from "../codec/age-header.ts";
 import {
   CHUNK_BYTES,
-  type ChunkRange,
   NONCE_BYTES,
   openedBytes,
   openedStream,
