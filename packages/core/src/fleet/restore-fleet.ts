@@ -108,7 +108,7 @@ async function restoreAll(request: FleetRestoreRequest): Promise<FleetRestoreRes
     });
     await refuseLost(fresh, point, request);
     await staging.commit(
-      done.map(({ path, result: { replicaUrl, position } }) => ({ output: path, replicaUrl, position })),
+      done.map(({ path, result: { replicaUrl, position, stamp } }) => ({ output: path, replicaUrl, position, stamp })),
     );
   } catch (error) {
     await staging.discard();

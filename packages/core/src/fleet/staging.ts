@@ -2,17 +2,13 @@
 import fs from "node:fs";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import path from "node:path";
-import type { Position } from "../replica/position.ts";
 import { checkOutput, outputError, syncFolder } from "../restore/output-file.ts";
-import { noteRestored } from "../shipping/restored-state.ts";
+import { noteRestored, type Restored } from "../shipping/restored-state.ts";
 import { step } from "../steps.ts";
 
 /** A database that was restored whole, still under a name of its own. */
-export interface Staged {
+export interface Staged extends Restored {
   readonly output: string;
-  /** Where it came from, so that replication goes on from there. */
-  readonly replicaUrl: string;
-  readonly position: Position;
 }
 
 /** The name under which a database is restored before all are there. */
@@ -55,7 +51,7 @@ export class Staging {
   }
 
   async #publish(staged: readonly Staged[]): Promise<void> {
-    for (const { output, replicaUrl, position } of staged) {
+    for (const { output, ...restored } of staged) {
       // It got its name in an earlier run. What has become of it since, nobody knows: no note that it is as it was restored.
       if (!fs.existsSync(stagedName(output))) continue;
       // Somebody may have begun a database there since the journal was written.
@@ -67,7 +63,7 @@ export class Staging {
       } catch (error) {
         throw outputError(error, output);
       }
-      noteRestored(output, replicaUrl, position);
+      noteRestored(output, restored);
     }
     for (const folder of new Set(staged.map(({ output }) => path.dirname(output)))) await syncFolder(folder);
     await rm(this.#journal, { force: true });

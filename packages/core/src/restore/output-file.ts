@@ -24,6 +24,13 @@ export async function checkOutput(output: string): Promise<void> {
   }
 }
 
+/** What a file keeps when it is renamed and loses when it is written to. Nanoseconds and inode as decimal text. */
+export interface FileStamp {
+  readonly ino: string;
+  readonly size: number;
+  readonly mtimeNs: string;
+}
+
 /** A file that is removed unless it was published. Errors of the disk come out as kind `database`, one line. */
 export class OutputFile implements AsyncDisposable {
   /** Where the file will be. */
@@ -82,15 +89,20 @@ export class OutputFile implements AsyncDisposable {
     await this.#handle.sync();
   }
 
-  /** Gives the synced file its name, and syncs the folder. Refuses when something took the name meanwhile. */
-  async publish(): Promise<void> {
+  /**
+   * Gives the synced file its name, and syncs the folder. Refuses when something took the name meanwhile. Answers what the
+   * file was as nobody else could yet have opened it.
+   */
+  async publish(): Promise<FileStamp> {
     try {
+      const { ino, size, mtimeNs } = await this.#handle.stat({ bigint: true });
       await this.#close();
       await checkOutput(this.output);
       await this.#takeName();
       step("restore:named");
       this.#published = true;
       await syncFolder(path.dirname(this.output));
+      return { ino: String(ino), size: Number(size), mtimeNs: String(mtimeNs) };
     } catch (error) {
       throw outputError(error, this.output);
     }

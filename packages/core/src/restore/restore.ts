@@ -6,7 +6,7 @@ import { comparePlaces, formatPosition, type Position } from "../replica/positio
 import { type BestEffort, restoreTheRest } from "./best-effort.ts";
 import { checkIntegrity, type IntegrityCheck } from "./check.ts";
 import { materialize } from "./materialize.ts";
-import { checkOutput, OutputFile, outputError } from "./output-file.ts";
+import { checkOutput, type FileStamp, OutputFile, outputError } from "./output-file.ts";
 import { planGeneration, type RestorePlan } from "./plan.ts";
 import { ProgressMeter, type RestoreProgress } from "./progress.ts";
 import { type Fault, RestoreRefusal } from "./refusal.ts";
@@ -52,6 +52,8 @@ export interface RestoreRequest {
 }
 
 export interface RestoreResult {
+  /** Of the output, before it had its name: while it is unchanged nobody has written into the file. */
+  readonly stamp: FileStamp;
   /** The replica's name. */
   readonly replica: string;
   readonly replicaUrl: string;
@@ -136,9 +138,10 @@ async function carryOut(source: ReplicaSource, plan: RestorePlan, request: Resto
     await synced;
     step("restore:synced");
     signal.throwIfAborted();
-    await output.publish();
+    const stamp = await output.publish();
     step("restore:published");
     return {
+      stamp,
       replica: source.name,
       replicaUrl: source.client.url,
       position,

@@ -158,6 +158,7 @@ describe("a restore that was cut off", () => {
       output,
       replicaUrl: "file:///nowhere",
       position: { generation: "0".repeat(16), index: 0, offset: 0 },
+      stamp: { ino: "0", size: 0, mtimeNs: "0" },
     }));
     for (const { output } of staged.slice(2)) fs.renameSync(output, stagedName(output));
     fs.writeFileSync(path.join(back, ".litewake-restore.json"), JSON.stringify({ version: 1, staged }));

@@ -51,13 +51,30 @@ describe("a database that was restored", () => {
     const back = folder.join("back.db");
     const client = await file.open({ url: `file://${replica}`, settings: {}, env: {} });
     const result = await restore({ replicas: [{ name: "replica", client }], output: back });
-    noteRestored(back, result.replicaUrl, result.position);
+    noteRestored(back, result);
     await using replicator = await startReplicator({ database: back, replicas: [`file://${replica}`] });
     await commit(back, 10);
     await replicator.stop();
     expect(replicator.reasons).toEqual([]);
     expect(objectsIn(replica, "/snapshots/")).toHaveLength(1);
     expect(await ledgerIn(replica)).toBe(30);
+    await expectSame(back, replica);
+  });
+
+  it("is not noted as restored where an application that waited for its name was faster", async () => {
+    using folder = tempDir("faster");
+    const database = folder.join("app.db");
+    const replica = folder.join("replica");
+    await commit(database, 20);
+    await shipOnce({ database, replicas: [`file://${replica}`] });
+    const back = folder.join("back.db");
+    const client = await file.open({ url: `file://${replica}`, settings: {}, env: {} });
+    const result = await restore({ replicas: [{ name: "replica", client }], output: back });
+    // Written back into the file when it is closed.
+    await commit(back, 5);
+    noteRestored(back, result);
+    const replicator = await shipOnce({ database: back, replicas: [`file://${replica}`] });
+    expect(replicator.reasons).toHaveLength(1);
     await expectSame(back, replica);
   });
 
@@ -70,7 +87,7 @@ describe("a database that was restored", () => {
     const back = folder.join("back.db");
     const client = await file.open({ url: `file://${replica}`, settings: {}, env: {} });
     const result = await restore({ replicas: [{ name: "replica", client }], output: back });
-    noteRestored(back, result.replicaUrl, result.position);
+    noteRestored(back, result);
     // Written to and closed while nobody followed: SQLite has put the WAL back into the file and deleted it.
     await commit(back, 5);
     const replicator = await shipOnce({ database: back, replicas: [`file://${replica}`] });

@@ -71,6 +71,7 @@ describe("the line of progress", () => {
 });
 
 const result: RestoreResult = {
+  stamp: { ino: "1", size: 8 * MIB, mtimeNs: "1" },
   replica: "s3",
   replicaUrl: "s3://b/p",
   position: { generation: "0123456789abcdef", index: 2, offset: 4152 } as RestoreResult["position"],

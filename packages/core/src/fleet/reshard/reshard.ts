@@ -14,6 +14,7 @@ import { prefixed } from "../../backend/prefix.ts";
 import { type FailureKind, LitewakeError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { Replication } from "../../shipping/replication.ts";
+import { stampOf } from "../../shipping/restored-state.ts";
 import {
   createManifest,
   endResharding,
@@ -257,10 +258,11 @@ async function ship(databases: readonly FleetMember[], manifest: Manifest, reque
   const staging = new Staging(databases.map(({ name }) => fileOf(name)));
   const staged = databases.flatMap(({ name, path: file }) => {
     const position = positions.find((synced) => synced.path === file)?.positions[0];
-    return position === undefined
+    const stamp = stampOf(file);
+    return position === undefined || stamp === undefined
       ? []
-      : [{ file, output: fileOf(name), replicaUrl: prefixed(narrow, name).url, position }];
+      : [{ file, output: fileOf(name), replicaUrl: prefixed(narrow, name).url, position, stamp }];
   });
   for (const { file, output } of staged) await rename(file, stagedName(output));
-  await staging.commit(staged.map(({ output, replicaUrl, position }) => ({ output, replicaUrl, position })));
+  await staging.commit(staged.map(({ file: _file, ...one }) => one));
 }

@@ -214,7 +214,7 @@ async function restoreOrPlan(flags: ParsedArguments, request: RestoreRequest): P
     return 0;
   }
   const result = await restoreDatabase(request);
-  noteRestored(request.output, result.replicaUrl, result.position);
+  noteRestored(request.output, result);
   if (json) printJson({ restored: { output: request.output, ...result } });
   else note(summaryLine(request.output, result));
   if (result.bestEffort === undefined) return 0;
