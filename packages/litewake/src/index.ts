@@ -8,9 +8,12 @@ export {
 } from "./embed/replicate.ts";
 export type { ReplicationSettings } from "./embed/options.ts";
 export { restore, type RestoreOptions } from "./embed/restore.ts";
+export { verify, type VerifyOptions } from "./embed/verify.ts";
 export {
   type DatabaseStatus,
+  type Finding,
   type FleetRestoreResult,
+  type FleetVerifyReport,
   LitewakeError,
   shardOf,
   type SyncedDatabase,

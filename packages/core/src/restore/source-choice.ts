@@ -104,7 +104,8 @@ export function allFailed(failures: readonly SourceFailure[]): LitewakeError {
   return new LitewakeError(gravest.error.kind, `no replica could be restored: ${all}`, { cause: gravest.error });
 }
 
-function named({ source, error }: SourceFailure): LitewakeError {
+/** The error with its replica's place, where it does not say that by itself. */
+export function named({ source, error }: SourceFailure): LitewakeError {
   if (error.name === "RestoreRefusal" || error.message.includes(source.client.url)) return error;
   return new LitewakeError(error.kind, `${source.client.url}: ${error.message}`, { cause: error });
 }

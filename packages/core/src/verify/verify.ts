@@ -6,7 +6,7 @@ import type { Generation } from "../replica/position.ts";
 import type { Pin } from "../replica/retention-plan.ts";
 import { ObjectDecoder } from "../restore/object-decoder.ts";
 import { ProgressMeter, type RestoreProgress } from "../restore/progress.ts";
-import { type ReplicaSource, sourceError } from "../restore/source-choice.ts";
+import { named, type ReplicaSource, sourceError } from "../restore/source-choice.ts";
 import { chooseGeneration } from "../restore/target.ts";
 import { type Finding, Findings } from "./finding.ts";
 import { type CheckedGeneration, checkGeneration } from "./generation-check.ts";
@@ -91,7 +91,8 @@ export async function verifyWithProofs(request: Request): Promise<Verified> {
   } catch (error) {
     if (signal?.aborted === true)
       throw new LitewakeError("aborted", "the verification was cancelled", { cause: error });
-    throw ReplicaError.is(error) ? sourceError(error, replica) : error;
+    if (!(error instanceof LitewakeError) && !ReplicaError.is(error)) throw error;
+    throw named({ source: replica, error: sourceError(error, replica) });
   }
 }
 

@@ -373,11 +373,14 @@ describe("not verified, with one line:", () => {
   it("a replica that holds nothing, or not the generation, or only LTX files", async () => {
     const empty = new MemoryClient();
     const request = { replica: { name: "memory", client: empty } };
-    await expect(verify(request)).rejects.toMatchObject({ kind: "no-backup", message: "the replica holds no backup" });
+    await expect(verify(request)).rejects.toMatchObject({
+      kind: "no-backup",
+      message: "memory://: the replica holds no backup",
+    });
     const other = "0000000000000002" as Generation;
     await expect(new Copy().verify({ generation: other })).rejects.toMatchObject({
       kind: "no-backup",
-      message: `the replica holds no generation ${other}: it holds ${generation}`,
+      message: `memory://: the replica holds no generation ${other}: it holds ${generation}`,
     });
     await empty.put("ltx/0/0000000000000001-0000000000000002.ltx", new Uint8Array(3));
     await expect(verify(request)).rejects.toMatchObject({ kind: "usage" });

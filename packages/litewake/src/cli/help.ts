@@ -20,6 +20,13 @@ export const COMMANDS: ReadonlyMap<string, CommandEntry> = new Map([
     { summary: "restore a database from a replica", load: async () => (await import("./commands/restore.ts")).restore },
   ],
   [
+    "verify",
+    {
+      summary: "prove that everything in a replica can be restored",
+      load: async () => (await import("./commands/verify.ts")).verify,
+    },
+  ],
+  [
     "databases",
     {
       summary: "list the databases of the configuration",

@@ -1,16 +1,10 @@
 // Restores the databases of a fleet, and says how it goes: a line on a terminal while it runs, and one for each database.
-import {
-  formatPosition,
-  type FleetRestoreResult,
-  type Logger,
-  type PointTarget,
-  restoreFleet,
-  type RestoreProgress,
-} from "@litewake/core";
+import { formatPosition, type FleetRestoreResult, type Logger, type PointTarget, restoreFleet } from "@litewake/core";
 import type { ReplicaClient } from "@litewake/core/backend";
 import { ProgressLine } from "../cli/progress.ts";
 import { formatBytes } from "../cli/table.ts";
 import type { FleetConfig } from "../config/config.ts";
+import { FleetProgress } from "./fleet-progress.ts";
 import { knownMembers } from "./members.ts";
 
 export interface FleetRestoring {
@@ -68,31 +62,4 @@ export async function restoreDatabases(restoring: FleetRestoring): Promise<Fleet
     });
   }
   return result;
-}
-
-/** The sum over all databases, for the one line. */
-class FleetProgress {
-  readonly #databases: number;
-  readonly #each = new Map<string, RestoreProgress>();
-  #done = 0;
-
-  constructor(databases: number) {
-    this.#databases = databases;
-  }
-
-  done(): void {
-    this.#done++;
-  }
-
-  take(name: string, progress: RestoreProgress) {
-    this.#each.set(name, progress);
-    const sum = { bytesDone: 0, bytesTotal: 0, segmentsDone: 0, segmentsTotal: 0 };
-    for (const one of this.#each.values()) {
-      sum.bytesDone += one.bytesDone;
-      sum.bytesTotal += one.bytesTotal;
-      sum.segmentsDone += one.segmentsDone;
-      sum.segmentsTotal += one.segmentsTotal;
-    }
-    return { phase: `${this.#done} of ${this.#databases} databases`, ...sum };
-  }
 }

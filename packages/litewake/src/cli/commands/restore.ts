@@ -3,7 +3,6 @@ import fs from "node:fs";
 import { constants } from "node:os";
 import path from "node:path";
 import {
-  isGeneration,
   LitewakeError,
   noteRestored,
   planRestore,
@@ -20,6 +19,7 @@ import { patient, PATIENCE_FLAG, patienceOf } from "../patience.ts";
 import { ProgressLine } from "../progress.ts";
 import { onStopSignal, STOP_SIGNALS } from "../on-stop.ts";
 import { EXIT_NOT_NEWEST } from "../exit-code.ts";
+import { generationOf, PARALLELISM_FLAG, parallelismOf } from "../reading-flags.ts";
 import { bestEffortReport, describePlan, summaryLine } from "../restore-report.ts";
 import {
   AGE_FLAG,
@@ -36,14 +36,9 @@ import { parseTimestamp } from "../timestamp.ts";
 const CHECKS = ["none", "quick", "full"] as const;
 
 function target(flags: ParsedArguments): RestoreTarget {
-  const generation = flags.string("generation");
+  const generation = generationOf(flags);
   const index = flags.string("index");
   const timestamp = flags.string("timestamp");
-  if (generation !== undefined && !isGeneration(generation)) {
-    throw new LitewakeError("usage", `-generation: ${JSON.stringify(generation)} is no generation`, {
-      next: "16 hexadecimal digits, as `litewake generations` lists them",
-    });
-  }
   return {
     ...(generation === undefined ? {} : { generation }),
     ...(index === undefined ? {} : { index: parseIndex(index) }),
@@ -70,14 +65,6 @@ function integrityCheck(flags: ParsedArguments): (typeof CHECKS)[number] | undef
     });
   }
   return known;
-}
-
-function parallelismOf(flags: ParsedArguments): number | undefined {
-  const given = flags.string("parallelism");
-  if (given === undefined) return undefined;
-  const parallelism = /^\d+$/.test(given) ? Number(given) : 0;
-  if (parallelism >= 1 && parallelism <= 1000) return parallelism;
-  throw new LitewakeError("usage", `-parallelism: ${JSON.stringify(given)} is no number from 1 to 1000`);
 }
 
 function outputOf(flags: ParsedArguments, { database }: Target): string {
@@ -233,7 +220,7 @@ export const restore: Command = {
     index: { kind: "string", value: "HEX", help: "up to the end of this WAL index" },
     timestamp: { kind: "string", value: "TIME", help: "the state at this time, RFC 3339" },
     point: { kind: "string", value: "NAME", help: "all databases of a fleet as they were at this restore point" },
-    parallelism: { kind: "string", value: "N", help: "objects fetched at the same time (default 48)" },
+    ...PARALLELISM_FLAG,
     "if-db-not-exists": { kind: "boolean", help: "exit 0 and change nothing when the output is there" },
     "if-replica-exists": { kind: "boolean", help: "exit 0 when there is no backup" },
     ...PATIENCE_FLAG,
