@@ -85,8 +85,8 @@ export class GenerationProof {
       const fromMs = snapshot.record.modifiedAt.getTime();
       const nextMs = byDate[n + 1]?.record.modifiedAt.getTime();
       if (!this.#isUsable(snapshot)) continue;
-      const { end, isWhole } = this.#chainFrom(snapshot.record.index);
-      const lastMs = Math.max(fromMs, this.#lastMs(snapshot.record.index, end));
+      const isWhole = this.#chainFrom(snapshot.record.index).stop === undefined;
+      const lastMs = this.#lastMs(snapshot.record);
       // From its own date on the next one is taken, be it sound or not.
       const untilMs = nextMs === undefined ? Number.POSITIVE_INFINITY : nextMs - 1;
       const to = new Date(isWhole && nextMs !== undefined ? untilMs : Math.min(untilMs, lastMs));
@@ -142,8 +142,9 @@ export class GenerationProof {
 
   // Without a stated place the copy may hold some pages of its own index and not others: then it needs that index's WAL.
   #isUsable({ record, sound, stated }: JudgedSnapshot): boolean {
-    const { end, isWhole } = this.#chainFrom(record.index);
-    return sound && (isWhole || stated !== undefined || end > this.record.segments.firstFrom(record.index));
+    const { end, stop } = this.#chainFrom(record.index);
+    if (!sound || stop === undefined) return sound;
+    return end > this.record.segments.firstFrom(record.index) || (stated !== undefined && !stop.hole);
   }
 
   /** By the store's date, the one that `-timestamp` takes: of equal dates the lowest index. */
@@ -156,22 +157,27 @@ export class GenerationProof {
     );
   }
 
-  /** Up to which place in the table (exclusive) a restore from a snapshot goes, and whether that is all there is. */
-  #chainFrom(index: number): { readonly end: number; readonly isWhole: boolean } {
+  /** Up to which place in the table (exclusive) a restore from a snapshot goes, and what stops it before the end. */
+  #chainFrom(index: number): { readonly end: number; readonly stop: Break | undefined } {
     const { segments } = this.record;
     const first = segments.firstFrom(index);
-    if (first === segments.length) return { end: first, isWhole: true };
-    if (segments.indexAt(first) !== index || segments.offsetAt(first) !== 0) return { end: first, isWhole: false };
+    if (first === segments.length) return { end: first, stop: undefined };
+    if (segments.indexAt(first) !== index || segments.offsetAt(first) !== 0)
+      return { end: first, stop: { at: first, own: true, hole: true } };
     const stop = this.#breaks.find(({ at, own }) => at > first || (own && at === first));
-    return { end: stop?.at ?? segments.length, isWhole: stop === undefined };
+    return { end: stop?.at ?? segments.length, stop };
   }
 
-  // A transaction whose commit is missing is left out by a restore: the segment does not bring back what was there.
-  #lastMs(index: number, end: number): number {
+  /** The last moment that a restore from a snapshot brings back. Milliseconds. */
+  #lastMs({ index, modifiedAt }: SnapshotRecord): number {
     const { segments } = this.record;
+    const { end, stop } = this.#chainFrom(index);
     const first = segments.firstFrom(index);
     let at = end - 1;
+    // A transaction whose commit is missing is left out: such a segment does not bring back what was there.
     while (at >= first && !this.#ends.isWhole(at)) at--;
-    return at >= first ? segments.modifiedMsAt(at) : Number.NEGATIVE_INFINITY;
+    if (at < first) return modifiedAt.getTime();
+    const ms = segments.modifiedMsAt(at);
+    return Math.max(modifiedAt.getTime(), at === end - 1 && stop?.hole === true ? ms - 1 : ms);
   }
 }

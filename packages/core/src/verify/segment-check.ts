@@ -20,6 +20,8 @@ export interface Break {
   readonly at: number;
   /** The segment itself is bad, so that a restore cannot begin with it either. */
   readonly own: boolean;
+  /** Something before it is gone: a restore that ends there is refused, since that may have been wanted. */
+  readonly hole: boolean;
 }
 
 export interface SegmentEnd {
@@ -96,7 +98,7 @@ export class SegmentCheck {
     if (hole === undefined) return;
     const { what, index, offset } = hole;
     const own = index === segment.index;
-    this.breaks.push({ at, own });
+    this.breaks.push({ at, own, hole: true });
     this.#tell({ kind: "damage", index, offset, key: segmentKey(this.#generation, index, offset), what, segment: at });
     // What ends the index before cannot be compared any more.
     this.#verifier = undefined;
@@ -107,7 +109,7 @@ export class SegmentCheck {
     const end = this.#before.index === index && this.#before.offset >= 0 ? this.#verifier?.end : undefined;
     if (end === undefined || offset <= end) return;
     this.#verifier = undefined;
-    this.breaks.push({ at, own: false });
+    this.breaks.push({ at, own: false, hole: true });
     const key = segmentKey(this.#generation, index, end);
     this.#tell({ kind: "damage", index, offset: end, key, what: "missing WAL segment", segment: at });
   }
@@ -132,6 +134,7 @@ export class SegmentCheck {
     const proof = decodeSegmentProof(skippable());
     this.#waiting = undefined;
     if (this.#verifier !== undefined) {
+      const { end } = this.#verifier;
       const changesIndex = offset === 0 && this.#salts !== undefined && this.#salts.index !== index;
       if (changesIndex && proof?.previous === undefined) this.provenEnds = false;
       try {
@@ -139,7 +142,7 @@ export class SegmentCheck {
         return;
       } catch (error) {
         if (!(error instanceof RestoreRefusal)) throw error;
-        this.#broken(at, error);
+        this.#broken({ at, own: false, hole: changesIndex && (proof?.previous?.end ?? 0) > end }, error);
       }
     }
     this.#verifier = undefined;
@@ -153,8 +156,9 @@ export class SegmentCheck {
   }
 
   /** The segment does not continue what was before it; it may be sound by itself. */
-  #broken(at: number, { what, place }: RestoreRefusal): void {
-    this.breaks.push({ at, own: false });
+  #broken(found: Break, { what, place }: RestoreRefusal): void {
+    const { at } = found;
+    this.breaks.push(found);
     const { index = 0, offset = 0 } = place;
     this.#tell({ kind: "damage", index, offset, key: this.#keyOf(index, offset, at), what, segment: at });
   }
@@ -194,7 +198,7 @@ export class SegmentCheck {
     if (!(refusal instanceof RestoreRefusal)) throw refusal;
     this.#verifier = undefined;
     this.#waiting = undefined;
-    this.breaks.push({ at, own: true });
+    this.breaks.push({ at, own: true, hole: false });
     this.#tell({
       kind: "damage",
       index,

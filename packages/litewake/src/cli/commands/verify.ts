@@ -12,7 +12,7 @@ import { onStopSignal } from "../on-stop.ts";
 import { patient, PATIENCE_FLAG, patienceOf } from "../patience.ts";
 import { ProgressLine } from "../progress.ts";
 import { generationOf, PARALLELISM_FLAG, parallelismOf } from "../reading-flags.ts";
-import { CONFIG_FLAGS, loadConfig, oneArgument, openConfigured, type Target, targetOf } from "../targets.ts";
+import { AGE_FLAG, CONFIG_FLAGS, loadConfig, oneArgument, openConfigured, type Target, targetOf } from "../targets.ts";
 import { fleetText, fleetVerdictLine, reportText, verdictLine } from "../verify-report.ts";
 
 /** The gravest first: what one replica answers with is the command's answer. */
@@ -163,6 +163,7 @@ export const verify: Command = {
     replica: { kind: "string", value: "NAME", help: "only this replica of the database" },
     generation: { kind: "string", value: "ID", help: "only this generation (default: all)" },
     ...PARALLELISM_FLAG,
+    ...AGE_FLAG,
     ...PATIENCE_FLAG,
     json: { kind: "boolean", help: "print the report as JSON" },
   },
