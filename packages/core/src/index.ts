@@ -2,8 +2,6 @@
 export { type FailureKind, type FailureOptions, LitewakeError } from "./errors.ts";
 export { type LogFields, type Logger, type LogLevel, silent } from "./logger.ts";
 export { AgeKeyError, type UnfitKeys } from "./codec/age-error.ts";
-export { AgeKeys, type AgeKeyTexts, type AgeLibrary } from "./encryption/age-keys.ts";
-export { encrypted } from "./encryption/encrypted.ts";
 export { unencrypted } from "./encryption/unencrypted.ts";
 export { isAtLeast, MINIMUM_SQLITE } from "./database/sqlite.ts";
 export { type FollowerTuning } from "./database/follower-options.ts";

@@ -1,6 +1,8 @@
 // From the configuration's words to keys that encrypt: files are read, and the library is loaded, where age is asked for only.
 import fs from "node:fs";
-import { AgeKeys, type AgeLibrary, LitewakeError } from "@litewake/core";
+import { LitewakeError } from "@litewake/core";
+import type { ReplicaClient } from "@litewake/core/backend";
+import { AgeKeys, type AgeLibrary, encrypted } from "@litewake/core/encryption";
 import type { AgeConfig } from "./config/config.ts";
 import { importPackage } from "./import-package.ts";
 
@@ -26,12 +28,9 @@ export async function ageKeys(config: AgeConfig, from: readonly string[]): Promi
   }
 }
 
-/** What is to be said of keys with which not everything can be done; undefined: nothing. */
-export async function ageWarning(keys: AgeKeys): Promise<string | undefined> {
-  if (await keys.canReadOwn()) return undefined;
-  return keys.hasIdentity
-    ? "age: none of the identities opens what is encrypted for these recipients: without another secret key nothing that is stored now can be restored"
-    : "age: there are recipients and no identity: what is stored is restored only with a secret key that is kept elsewhere, and each start begins a new generation";
+/** The client's objects under these keys. */
+export function encryptedWith(client: ReplicaClient, keys: AgeKeys): ReplicaClient {
+  return encrypted(client, keys);
 }
 
 /** As age-keygen writes them: a key a line, comments with #. An empty text stays one: it stands for a variable that is not set. */

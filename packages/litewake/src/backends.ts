@@ -1,7 +1,7 @@
 // Finds the backend of a replica at run time: only what is used needs to be installed, and nothing is loaded before.
-import { type AgeKeys, encrypted, LitewakeError, unencrypted } from "@litewake/core";
+import { LitewakeError, unencrypted } from "@litewake/core";
 import type { Backend, ReplicaClient, SettingValue } from "@litewake/core/backend";
-import { ageKeys } from "./age.ts";
+import type { AgeKeys } from "@litewake/core/encryption";
 import type { AgeConfig } from "./config/config.ts";
 import { likely } from "./config/likely.ts";
 import { importPackage } from "./import-package.ts";
@@ -56,10 +56,12 @@ export async function openReplica(
   for (const key of Object.keys(place.settings)) {
     if (!backend.settings.includes(key)) throw unknownSetting(place, key, backend);
   }
-  const keys = place.age === undefined ? undefined : await ageKeys(place.age, loading.from ?? [process.cwd()]);
-  if (keys !== undefined) await loading.onKeys?.(keys);
-  const client = await backend.open({ url: place.url, settings: place.settings, env });
-  return keys === undefined ? unencrypted(client) : encrypted(client, keys);
+  const open = (): Promise<ReplicaClient> => backend.open({ url: place.url, settings: place.settings, env });
+  if (place.age === undefined) return unencrypted(await open());
+  const { ageKeys, encryptedWith } = await import("./age.ts");
+  const keys = await ageKeys(place.age, loading.from ?? [process.cwd()]);
+  await loading.onKeys?.(keys);
+  return encryptedWith(await open(), keys);
 }
 
 function unknownSetting({ places, type }: ReplicaPlace, key: string, backend: Backend): LitewakeError {

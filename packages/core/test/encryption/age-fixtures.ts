@@ -2,7 +2,7 @@
 import { MemoryClient } from "@litewake/conformance";
 import * as age from "age-encryption";
 import type { ByteStream } from "../../src/backend.ts";
-import { AgeKeys } from "../../src/index.ts";
+import { AgeKeys } from "../../src/encryption.ts";
 
 export interface KeyPair {
   readonly identity: string;

@@ -2,7 +2,8 @@
 import { memoryClient } from "@litewake/conformance";
 import { describeConformance } from "@litewake/conformance/vitest";
 import { prefixed, retrying } from "../../src/backend.ts";
-import { encrypted, unencrypted } from "../../src/index.ts";
+import { encrypted } from "../../src/encryption.ts";
+import { unencrypted } from "../../src/index.ts";
 import { keyPair, loadKeys } from "./age-fixtures.ts";
 
 const options = { bigBytes: 9_000_001 };

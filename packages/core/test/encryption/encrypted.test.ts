@@ -4,7 +4,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { memoryClient } from "@litewake/conformance";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { AgeKeyError, encrypted, unencrypted } from "../../src/index.ts";
+import { encrypted } from "../../src/encryption.ts";
+import { AgeKeyError, unencrypted } from "../../src/index.ts";
 import { collect, decryptedByLibrary, encryptedByLibrary, keyPair, loadKeys, storeOf } from "./age-fixtures.ts";
 
 const KEY = "generations/0123456789abcdef/wal/00000000_00000000.wal.lz4";

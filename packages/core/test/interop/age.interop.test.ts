@@ -11,7 +11,7 @@ import {
 } from "@litewake-tooling/testkit";
 import { file } from "@litewake/file";
 import { describe, expect, it } from "vitest";
-import { encrypted } from "../../src/index.ts";
+import { encrypted } from "../../src/encryption.ts";
 import { restore } from "../../src/restore/restore.ts";
 import { keyPair, loadKeys } from "../encryption/age-fixtures.ts";
 import { generationsIn, objectsIn, startReplicator } from "../fixtures/replica-run.ts";

@@ -6,7 +6,8 @@ import { compareDatabases, spawnWriter, tempDir, type TempDir } from "@litewake-
 import { file } from "@litewake/file";
 import { describe, expect, it } from "vitest";
 import { compressAll, decompressAll } from "../../src/codec/lz4-stream.ts";
-import { encrypted, unencrypted } from "../../src/index.ts";
+import { encrypted } from "../../src/encryption.ts";
+import { unencrypted } from "../../src/index.ts";
 import { restore } from "../../src/restore/restore.ts";
 import { decryptedByLibrary, encryptedByLibrary, type KeyPair, keyPair, loadKeys } from "../encryption/age-fixtures.ts";
 import { generationsIn, objectsIn, Replicator, startReplicator } from "../fixtures/replica-run.ts";

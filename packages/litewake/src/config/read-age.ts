@@ -19,6 +19,10 @@ export function readAge(entry: YamlMap, separator: "-" | "_", context: AgeContex
   const age = entry.map("age");
   const fileKey = `identity${separator}file`;
   age?.only(["identities", "recipients", fileKey], "in age");
+  for (const key of ["identities", "recipients"]) {
+    if (age?.keys().includes(key) === true && age.strings(key).length === 0)
+      throw age.error(key, `${key} is empty`, "a variable in it may not be set; or leave the key out");
+  }
   const given = {
     place: entry.at("age"),
     identities: age?.strings("identities") ?? [],

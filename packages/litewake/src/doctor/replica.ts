@@ -1,8 +1,9 @@
 // Tries on a store what a replica needs of it, with a few small objects that it removes again, and looks at the backup there.
 import { randomBytes } from "node:crypto";
-import { AgeKeyError, type AgeKeys, type GenerationRecord, readCatalog } from "@litewake/core";
+import { AgeKeyError, type GenerationRecord, readCatalog } from "@litewake/core";
+import type { AgeKeys } from "@litewake/core/encryption";
 import { snapshotKey } from "@litewake/core/protocol";
-import { ageWarning } from "../age.ts";
+import { ageWarning } from "../age-warning.ts";
 import { type ByteStream, type ReplicaClient, ReplicaError } from "@litewake/core/backend";
 import { formatSeconds } from "../cli/table.ts";
 import { lineOf } from "../cli/exit-code.ts";

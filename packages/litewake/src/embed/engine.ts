@@ -1,7 +1,7 @@
 // The engine of embedded mode: a process beside the application that follows its databases. It outlives the application for
 // as long as it takes to ship what that has committed, however the application ends.
 import { LitewakeError, type Logger } from "@litewake/core";
-import { ageWarning } from "../age.ts";
+import { ageWarning } from "../age-warning.ts";
 import { openReplica } from "../backends.ts";
 import { DEFAULT_PATIENCE_MS, patient } from "../cli/patience.ts";
 import { createLogger } from "../cli/log.ts";

@@ -53,6 +53,7 @@ it("no age: no keys, whatever the environment holds", () => {
 it("recipients alone take their identity from the environment, if it has one", () => {
   const lines = ["age: {recipients: [age1one]}"];
   expect(replica(lines)?.identities).toEqual([]);
+  expect(replica(["age:", "  identities:", "    - $NONE"])?.identities).toEqual([""]);
   expect(replica(lines, { env })).toMatchObject({ identities: ["AGE-SECRET-KEY-1ENV"], recipients: ["age1one"] });
   const own = ["age: {identities: [AGE-SECRET-KEY-1OWN], recipients: [age1one]}"];
   expect(replica(own, { env })?.identities).toEqual(["AGE-SECRET-KEY-1OWN"]);
@@ -92,7 +93,8 @@ it("a URL on the command line has the flag and the environment", () => {
 
 it.each([
   ["nothing in it", ["age:"], "f.yml:5:9: age: there is no key: give identities or recipients, or remove age"],
-  ["empty lists", ["age: {identities: [], recipients: []}"], "f.yml:5:9: age: there is no key"],
+  ["an empty list", ["age: {identities: [], recipients: [a]}"], "f.yml:5:15: identities is empty: a variable in it"],
+  ["a variable that is not set", ["age: {recipients: [$NONE]}"], "f.yml:5:15: recipients is empty: a variable in it"],
   ["a text", ["age: age1one"], "f.yml:5:9: age must be a mapping of keys"],
   ["a text for a list", ["age: {recipients: age1one}"], "f.yml:5:15: recipients must be a list"],
   [

@@ -422,7 +422,7 @@ describe("a mistake", () => {
     [
       "encryption",
       withReplica("path: /r", "age:", "  identities: []"),
-      "litewake.yml:5:9: age: there is no key: give identities or recipients, or remove age",
+      "litewake.yml:6:11: identities is empty: a variable in it may not be set; or leave the key out",
     ],
     [
       "a list that is none",

@@ -1,5 +1,5 @@
 // `litewake doctor`: tries out what replication and restore will need, and says what it would warn of.
-import type { AgeKeys } from "@litewake/core";
+import type { AgeKeys } from "@litewake/core/encryption";
 import { examineDatabase } from "../../doctor/database.ts";
 import { type Finding, Findings, type Level } from "../../doctor/finding.ts";
 import { examineReplica } from "../../doctor/replica.ts";

@@ -25,7 +25,7 @@ import { DEFAULT_PATIENCE_MS, patient } from "../patience.ts";
 import { besideChild, finish, runAlone, type Running, untilStopped } from "../running.ts";
 import { shellWords } from "../shell-words.ts";
 import { StopSignals } from "../stop-signals.ts";
-import { ageWarning } from "../../age.ts";
+import { ageWarning } from "../../age-warning.ts";
 import { AGE_FLAG, CONFIG_FLAGS, configFile, isUrl, loadConfig, openConfigured, replicaOfUrl } from "../targets.ts";
 
 /** The configuration that the arguments stand for: `DB URL…`, or the file's. */
