@@ -41,6 +41,18 @@ export function sameIdentity(a: FileIdentity | undefined, b: FileIdentity | unde
   );
 }
 
+/** Stamps of some network file systems, FAT and old ones are whole seconds, on FAT every other one. */
+const COARSE_GRAIN_MS = 2000;
+
+/**
+ * Whether the file may change again and keep its stamps: they are whole seconds, and the present one is not over. Such an
+ * identity is no evidence of anything.
+ */
+export function mayChangeUnseen({ mtimeNs, ctimeNs }: FileIdentity): boolean {
+  const isCoarse = [mtimeNs, ctimeNs].every((stamp) => stamp.endsWith("000000000"));
+  return isCoarse && Date.now() - Number(BigInt(mtimeNs) / 1_000_000n) < COARSE_GRAIN_MS;
+}
+
 /** Why a database cannot be followed yet, though nothing is wrong. */
 export type NotYet = "missing" | "empty" | "locked";
 

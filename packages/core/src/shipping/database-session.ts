@@ -4,7 +4,7 @@ import { comparePlace, Epoch, type LogPlace } from "../database/epoch.ts";
 import { ContinuityLost, Follower, type FollowerMode } from "../database/follower.ts";
 import { databaseBytesAt } from "../database/frozen-copy.ts";
 import type { FollowerTuning } from "../database/follower-options.ts";
-import { identityOf, type LiveDatabase, sameIdentity } from "../database/live-database.ts";
+import { identityOf, type LiveDatabase, mayChangeUnseen, sameIdentity } from "../database/live-database.ts";
 import type { LocalStateFile, NotedPosition } from "../database/local-state.ts";
 import { letWaitingCheckpointPass, rotateOptimistically, rotateSealed } from "../database/rotation.ts";
 import { Spool } from "../database/spool.ts";
@@ -330,7 +330,7 @@ export class DatabaseSession implements ShipperHost {
    */
   noteRest(shippers: readonly Shipper[]): boolean {
     const identity = identityOf(this.database.path);
-    if (identity === undefined || !this.#isWhole()) return false;
+    if (identity === undefined || mayChangeUnseen(identity) || !this.#isWhole()) return false;
     const replicas: Record<string, NotedPosition> = {};
     for (const shipper of shippers) {
       const { position } = shipper;

@@ -1,6 +1,6 @@
 // The note that a restore leaves beside the database: where it came from, so that replication goes on from there.
 import type { Position } from "../replica/position.ts";
-import { type FileIdentity, identityOf } from "../database/live-database.ts";
+import { type FileIdentity, identityOf, mayChangeUnseen } from "../database/live-database.ts";
 import { LocalStateFile, metaFolder } from "../database/local-state.ts";
 import { step } from "../steps.ts";
 
@@ -28,7 +28,7 @@ export interface Restored {
 export function noteRestored(output: string, { replicaUrl, position, stamp }: Restored): void {
   const database = identityOf(output);
   const isUntouched = database?.ino === stamp.ino && database.size === stamp.size && database.mtimeNs === stamp.mtimeNs;
-  if (!isUntouched) return;
+  if (!isUntouched || mayChangeUnseen(database)) return;
   const { generation, index, offset } = position;
   try {
     new LocalStateFile(metaFolder(output)).update({

@@ -214,8 +214,8 @@ export class Shipper implements LogReader {
     this.#released = true;
     let place: LogPlace;
     try {
-      await this.#host.shortWal(signal);
       await this.#lastStored.past(signal);
+      await this.#host.shortWal(signal);
       // From here on the log waits for this replica again: its first segment follows the snapshot without a gap.
       place = await this.#putSnapshot(
         generation,
