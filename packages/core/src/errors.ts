@@ -28,13 +28,33 @@ export interface FailureOptions {
   readonly cause?: unknown;
 }
 
+/** Longer lines help nobody; what a replica holds may be of any length. */
+const MAX_LINE = 4000;
+
+/**
+ * Any text as one line that does nothing to a terminal: names and messages come from stores and files that somebody else may
+ * have written. Control characters, and those that turn the direction of writing, are shown by their numbers.
+ */
+export function oneLine(text: string): string {
+  const line = text
+    .slice(0, MAX_LINE)
+    .replaceAll(/\s*[\n\r\u2028\u2029]\s*/g, " ")
+    .replaceAll(/[\p{Cc}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, codeOf)
+    .trim();
+  return text.length > MAX_LINE ? `${line}…` : line;
+}
+
+function codeOf(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
 /** An operation failed. `message` is one line: what, where and, where it is known, what to do next. */
 export class LitewakeError extends Error {
   readonly kind: FailureKind;
 
   constructor(kind: FailureKind, message: string, options: FailureOptions = {}) {
     super(
-      options.next === undefined ? message : `${message}: ${options.next}`,
+      oneLine(options.next === undefined ? message : `${message}: ${options.next}`),
       options.cause === undefined ? undefined : { cause: options.cause },
     );
     this.name = "LitewakeError";

@@ -1,5 +1,5 @@
 // The face of core for applications.
-export { type FailureKind, type FailureOptions, LitewakeError } from "./errors.ts";
+export { type FailureKind, type FailureOptions, LitewakeError, oneLine } from "./errors.ts";
 export { type LogFields, type Logger, type LogLevel, silent } from "./logger.ts";
 export { AgeKeyError, type UnfitKeys } from "./codec/age-error.ts";
 export { unencrypted } from "./encryption/unencrypted.ts";
@@ -27,6 +27,7 @@ export { Fleet, type FleetOptions, type TakenPoint } from "./fleet/fleet.ts";
 export { Lease, leased, type LeaseOptions } from "./fleet/lease.ts";
 export { fnv1a32, fnv1a64, type HashBits, shardOf } from "./fleet/hash.ts";
 export { type Manifest, readManifest, type Sharding } from "./fleet/manifest.ts";
+export { isMemberName } from "./fleet/member-name.ts";
 export { type FleetMember, notedMembers } from "./fleet/members.ts";
 export {
   findPoint,

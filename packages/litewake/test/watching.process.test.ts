@@ -166,7 +166,7 @@ describe("a running Litewake", () => {
   });
 
   it.each([
-    ["nowhere", 'addr: "nowhere" is no address: write it as ":9090" or "127.0.0.1:9090"'],
+    ["nowhere", 'addr: "nowhere" is no address: write it as ":9090" for this host alone, or "0.0.0.0:9090" for all'],
     ["127.0.0.1:70000", 'addr: "127.0.0.1:70000" is no address'],
     ["192.0.2.1:9090", "cannot listen at 192.0.2.1:9090: "],
   ])("does not start with addr %s", async (addr, line) => {

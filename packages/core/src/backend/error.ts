@@ -1,4 +1,5 @@
 // The one error of a storage backend: a closed set of codes, and whether trying again can help.
+import { oneLine } from "../errors.ts";
 
 export type ReplicaErrorCode =
   /** The object is not there. */
@@ -58,11 +59,8 @@ export class ReplicaError extends Error {
   constructor(details: ReplicaErrorDetails) {
     const where =
       details.key === undefined || details.key === "" ? details.operation : `${details.operation} ${details.key}`;
-    // One line, whatever the vendor said.
-    super(
-      `${where}: ${details.reason.replaceAll(/\s*\n\s*/g, " ").trim()}`,
-      details.cause === undefined ? undefined : { cause: details.cause },
-    );
+    // One line, whatever the vendor said and the key is.
+    super(oneLine(`${where}: ${details.reason}`), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = "ReplicaError";
     this.code = details.code;
     this.retryable = details.retryable ?? retryableByDefault.has(details.code);

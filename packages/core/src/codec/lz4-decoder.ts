@@ -23,6 +23,7 @@ type Part =
   | { readonly name: "block"; readonly size: number; readonly raw: boolean };
 
 const FIRST_BUFFER_BYTES = 4 << 10;
+const NOTHING = new Uint8Array(0);
 
 type Take = (plain: Uint8Array) => void;
 
@@ -58,33 +59,49 @@ export class Lz4FrameDecoder {
 
   /** Takes the next stored bytes, which the caller may change afterwards; hands out what they complete, in fresh arrays. */
   push(chunk: Uint8Array): Uint8Array[] {
-    const out: Uint8Array[] = [];
-    this.#feed(chunk, (plain) => out.push(plain));
-    return out;
+    return [...this.blocks(chunk)];
+  }
+
+  /**
+   * As `push`, but decodes no further than is asked for: a few kilobytes may stand for megabytes. The chunk must stay as it is
+   * until all was taken.
+   */
+  *blocks(chunk: Uint8Array): Generator<Uint8Array, void> {
+    let ready: Uint8Array | undefined;
+    for (let rest = chunk; ;) {
+      rest = this.#step(rest, (plain) => (ready = plain));
+      if (ready !== undefined) yield ready;
+      ready = undefined;
+      if (rest.byteLength === 0) return;
+    }
   }
 
   /** As `push`, but each plain block is handed to `take` in memory that is used again for the next one. */
   pushTo(chunk: Uint8Array, take: (plain: Uint8Array) => void): void {
     this.#reuses = true;
-    this.#feed(chunk, take);
+    let rest = chunk;
+    do rest = this.#step(rest, take);
+    while (rest.byteLength > 0);
   }
 
-  #feed(chunk: Uint8Array, take: Take): void {
+  /** Reads one part, if the chunk has the rest of it, and those after it that have no bytes; answers what is left of the chunk. */
+  #step(chunk: Uint8Array, take: Take): Uint8Array {
     if (this.#failure !== undefined) throw this.#failure;
     try {
-      let at = 0;
-      for (;;) {
+      let rest = chunk;
+      do {
         const need = this.#need;
         const missing = need - this.#heldBytes;
-        const bytes = chunk.subarray(at, at + missing);
+        const bytes = rest.subarray(0, missing);
         if (bytes.byteLength < missing) {
           this.#hold(bytes);
-          return;
+          return NOTHING;
         }
-        at += missing;
+        rest = rest.subarray(missing);
         this.#read(this.#heldBytes === 0 ? bytes : this.#joined(bytes), take);
         this.#offset += need;
-      }
+      } while (this.#need === 0);
+      return rest;
     } catch (error) {
       this.#failure = error;
       throw error;

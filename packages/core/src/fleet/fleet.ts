@@ -1,6 +1,7 @@
 // A fleet: many databases under one replica root, followed by one process under one budget, with restore points over all.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CallOptions, ReplicaClient } from "../backend/client.ts";
+import { ReplicaError } from "../backend/error.ts";
 import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { DatabaseReplication, DatabaseStatus } from "../shipping/database-replication.ts";
@@ -218,7 +219,10 @@ export class Fleet implements AsyncDisposable {
       const keys = old.map(({ key }) => key);
       if (keys.length > 0) await this.#client.delete(keys, { signal });
     } catch (error) {
-      if (!signal.aborted) logger("warn", "old restore points could not be deleted", { error: String(error) });
+      if (signal.aborted) return;
+      logger("warn", "old restore points could not be deleted", { error: String(error) });
+      // Credentials that may not delete now may not do so in an hour.
+      if (ReplicaError.is(error, "Denied")) this.#nextRetention = Number.POSITIVE_INFINITY;
     }
   }
 

@@ -5,6 +5,8 @@ import { OWN_PREFIX } from "../replica/layout.ts";
 import { createOwn, type OwnObject, readOwn, replaceOwn } from "../replica/own-object.ts";
 import { step } from "../steps.ts";
 import type { HashBits } from "./hash.ts";
+import { requireMemberName } from "./member-name.ts";
+import { isPointName } from "./points.ts";
 
 /** How rows lie over the databases of a fleet. Another way means other rows in each database. */
 export interface Sharding {
@@ -182,20 +184,27 @@ function proven(value: Readonly<Record<string, unknown>>, where: string): Manife
   const { epoch, shards, hash, dlq, resharding } = value;
   const bits = typeof hash === "object" && hash !== null && "bits" in hash ? hash.bits : undefined;
   const isSound =
-    Number.isSafeInteger(epoch) &&
+    isEpoch(epoch) &&
     isNames(shards) &&
+    shards.length > 0 &&
+    new Set(shards).size === shards.length &&
     (bits === 32 || bits === 64) &&
     (dlq === null || typeof dlq === "string") &&
     (resharding === undefined || isResharding(resharding));
   if (!isSound)
     throw new LitewakeError("damaged", `${where} is no manifest`, { next: "restore each shard by its own URL" });
+  for (const name of [...shards, ...(dlq === null ? [] : [dlq])]) requireMemberName(name, where);
   return { epoch: Number(epoch), shards, hashBits: bits, dlq, ...(resharding !== undefined && { resharding }) };
 }
 
 function isResharding(value: unknown): value is Resharding {
   if (typeof value !== "object" || value === null) return false;
   const { fromEpoch, point } = value as Record<string, unknown>;
-  return Number.isSafeInteger(fromEpoch) && typeof point === "string";
+  return isEpoch(fromEpoch) && typeof point === "string" && isPointName(point);
+}
+
+function isEpoch(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }
 
 function isNames(value: unknown): value is string[] {

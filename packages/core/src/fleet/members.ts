@@ -2,6 +2,7 @@
 import type { CallOptions, ReplicaClient } from "../backend/client.ts";
 import { OWN_PREFIX } from "../replica/layout.ts";
 import { createOwn } from "../replica/own-object.ts";
+import { requireMemberName } from "./member-name.ts";
 
 /** A database of a fleet. */
 export interface FleetMember {
@@ -18,11 +19,14 @@ export async function noteMember(client: ReplicaClient, name: string, options: C
   await createOwn(client, `${MEMBERS}${name}.json`, { version: 1 }, options);
 }
 
-/** Names of all databases that were ever noted. One listing. */
+/** Names of all databases that were ever noted. One listing. Throws kind `damaged` for one that could lead elsewhere. */
 export async function notedMembers(client: ReplicaClient, options: CallOptions = {}): Promise<string[]> {
   const names: string[] = [];
   for await (const { key } of client.list(MEMBERS, options)) {
-    if (key.endsWith(".json")) names.push(key.slice(MEMBERS.length, -".json".length));
+    if (!key.endsWith(".json")) continue;
+    const name = key.slice(MEMBERS.length, -".json".length);
+    requireMemberName(name, client.url);
+    names.push(name);
   }
   return names;
 }

@@ -30,9 +30,13 @@ const POINTS = `${OWN_PREFIX}points/`;
 const NAMED = `${POINTS}named/`;
 const TIMED = `${POINTS}at/`;
 
+export function isPointName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name);
+}
+
 /** Letters, digits, dots, dashes and underscores, so that the name can be part of a key. Throws kind `usage`. */
 export function checkPointName(name: string): void {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) return;
+  if (isPointName(name)) return;
   throw new LitewakeError("usage", `${JSON.stringify(name)} cannot be a point's name`, {
     next: "up to 100 letters, digits, dots, dashes and underscores, beginning with a letter or digit",
   });
@@ -68,7 +72,8 @@ export async function listPoints(client: ReplicaClient, options: CallOptions = {
   for await (const { key, modifiedAt } of client.list(POINTS, options)) {
     if (!key.endsWith(".json")) continue;
     const name = key.startsWith(NAMED) ? key.slice(NAMED.length, -".json".length) : null;
-    if (name === null && !key.startsWith(TIMED)) continue;
+    // What could not have been published is no point.
+    if (name === null ? !key.startsWith(TIMED) : !isPointName(name)) continue;
     found.push({ key, name, publishedAt: modifiedAt });
   }
   return found.sort((a, b) => a.publishedAt.getTime() - b.publishedAt.getTime() || (a.key < b.key ? -1 : 1));
@@ -142,7 +147,8 @@ export async function unpinPoint(client: ReplicaClient, name: string, options: C
 export async function pinnedNames(client: ReplicaClient, options: CallOptions = {}): Promise<string[]> {
   const names: string[] = [];
   for await (const { key } of client.list(PINS, options)) {
-    if (key.endsWith(".json")) names.push(key.slice(PINS.length, -".json".length));
+    const name = key.slice(PINS.length, -".json".length);
+    if (key.endsWith(".json") && isPointName(name)) names.push(name);
   }
   return names;
 }
@@ -177,7 +183,7 @@ function noneFits(listed: readonly ListedPoint[], { name, timestamp }: PointTarg
 }
 
 function proven(value: Readonly<Record<string, unknown>>, where: string): RestorePoint {
-  const { name, takenAt, epoch, databases } = value;
+  const { name, takenAt, epoch = 0, databases } = value;
   const places = new Map<string, ExactPlace>();
   const entries = typeof databases === "object" && databases !== null ? Object.entries(databases) : [];
   for (const [folder, given] of entries) {
@@ -192,6 +198,7 @@ function proven(value: Readonly<Record<string, unknown>>, where: string): Restor
   }
   const date = new Date(String(takenAt));
   if (places.size === 0 || Number.isNaN(date.getTime())) throw damaged(where);
+  if (!Number.isSafeInteger(epoch) || Number(epoch) < 0) throw damaged(where);
   return { name: typeof name === "string" ? name : null, takenAt: date, epoch: Number(epoch), places };
 }
 

@@ -73,8 +73,9 @@ export class Staging {
   async #write(staged: readonly Staged[]): Promise<void> {
     const temporary = `${this.#journal}.tmp`;
     try {
-      await mkdir(path.dirname(temporary), { recursive: true });
-      const handle = await open(temporary, "w", 0o600);
+      await mkdir(path.dirname(temporary), { recursive: true, mode: 0o700 });
+      await rm(temporary, { force: true });
+      const handle = await open(temporary, "wx", 0o600);
       try {
         await handle.writeFile(JSON.stringify({ version: 1, staged }));
         await handle.sync();
@@ -96,8 +97,10 @@ export class Staging {
         version?: unknown;
         staged?: readonly Staged[];
       };
-      // Renamed into place when it was whole: what is in it was written by `#write`.
-      return value.version === 1 ? value.staged : undefined;
+      // Renamed into place when it was whole: what is in it was written by `#write`. One that speaks of other files was not,
+      // or for another configuration.
+      const isOurs = value.staged?.every(({ output }) => this.#outputs.includes(output)) === true;
+      return value.version === 1 && isOurs ? value.staged : undefined;
     } catch {
       return undefined;
     }

@@ -106,16 +106,18 @@ class CatalogBuilder {
     return this.#drafts.size === 0;
   }
 
-  add({ key, size, modifiedAt }: ObjectInfo): void {
+  add({ key, size, modifiedAt: stated }: ObjectInfo): void {
     const name = parseKey(key);
     if (name === undefined) {
       if (this.#foreignCount++ < FOREIGN_LIMIT) this.#foreign.push(key);
       return;
     }
+    // A date that is none is older than any.
+    const ms = Number.isNaN(stated.getTime()) ? 0 : stated.getTime();
+    const modifiedAt = new Date(ms);
     const draft = this.#draftOf(name.generation);
     if (name.kind === "snapshot") draft.snapshots.push({ index: name.index, size, modifiedAt });
     else draft.segments.add({ index: name.index, offset: name.offset, size, modifiedAt }, offsetWidth(key));
-    const ms = modifiedAt.getTime();
     draft.createdMs = Math.min(draft.createdMs, ms);
     draft.updatedMs = Math.max(draft.updatedMs, ms);
     draft.sizeBytes += size;

@@ -3,7 +3,10 @@ import type { CallOptions, ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
 import { LitewakeError } from "../errors.ts";
 
-const MAX_BYTES = 64 << 20;
+/** The largest of ours, a point over 100,000 databases, has 8 MB. */
+const MAX_BYTES = 16 << 20;
+/** Ours have three levels. Each one of a text costs its reader a hundred bytes. */
+const MAX_DEPTH = 16;
 
 /** What every such object says of its form. */
 export interface OwnObject {
@@ -14,7 +17,7 @@ export interface OwnObject {
 /** An object of a newer form: it may be ignored by a restore and must not be overridden by a writer. */
 export class NewerForm extends LitewakeError {
   constructor(url: string, key: string, version: unknown) {
-    super("refused", `${url}/${key} has the form ${JSON.stringify(version)}, which is newer than this program`, {
+    super("refused", `${url}/${key} has the form ${shown(version)}, which is newer than this program`, {
       next: "update litewake",
     });
     this.name = "NewerForm";
@@ -30,19 +33,19 @@ export async function readOwn(
   key: string,
   options: CallOptions = {},
 ): Promise<Readonly<Record<string, unknown>> | undefined> {
-  let text = "";
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
   try {
-    const decoder = new TextDecoder();
     for await (const chunk of await client.get(key, options)) {
-      text += decoder.decode(chunk, { stream: true });
-      if (text.length > MAX_BYTES) throw unreadable(client, key);
+      bytes += chunk.byteLength;
+      if (bytes > MAX_BYTES) throw unreadable(client, key);
+      chunks.push(chunk);
     }
-    text += decoder.decode();
   } catch (error) {
     if (ReplicaError.is(error, "NotFound")) return undefined;
     throw error;
   }
-  const value = parse(text);
+  const value = parse(Buffer.concat(chunks));
   if (value === undefined) throw unreadable(client, key);
   if (value["version"] !== 1) throw new NewerForm(client.url, key, value["version"]);
   return value;
@@ -81,15 +84,31 @@ function bytesOf(value: OwnObject): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(value)}\n`);
 }
 
-function parse(text: string): Record<string, unknown> | undefined {
+function parse(bytes: Uint8Array): Record<string, unknown> | undefined {
+  if (isDeep(bytes)) return undefined;
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
     return typeof value === "object" && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;
   } catch {
     return undefined;
   }
+}
+
+// Brackets within strings count too: of ours, names hold none.
+function isDeep(bytes: Uint8Array): boolean {
+  let depth = 0;
+  for (const byte of bytes) {
+    if (byte === 0x5b || byte === 0x7b) depth += 1;
+    else if (byte === 0x5d || byte === 0x7d) depth -= 1;
+    if (depth > MAX_DEPTH) return true;
+  }
+  return false;
+}
+
+function shown(version: unknown): string {
+  return typeof version === "number" ? String(version) : "of another kind";
 }
 
 function unreadable(client: ReplicaClient, key: string): LitewakeError {

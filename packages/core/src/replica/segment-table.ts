@@ -13,16 +13,21 @@ export interface SegmentRecord {
 
 /** How many hexadecimal digits a name has for its offset: eight as written, up to sixteen as read (formats.md C2). */
 const USUAL_WIDTH = 8;
+/** A hostile listing may have a million generations with one segment each. */
+const FIRST_LENGTH = 4;
+const EMPTY_32: Uint32Array<ArrayBuffer> = new Uint32Array(0);
+const EMPTY_64: Float64Array<ArrayBuffer> = new Float64Array(0);
+const EMPTY_8: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 /** Segments in ascending order of (index, offset), by number. Immutable once `sorted` was called. */
 export class SegmentTable {
   readonly generation: Generation;
   #length = 0;
-  #index: Uint32Array<ArrayBuffer> = new Uint32Array(16);
-  #offset: Float64Array<ArrayBuffer> = new Float64Array(16);
-  #size: Float64Array<ArrayBuffer> = new Float64Array(16);
-  #modified: Float64Array<ArrayBuffer> = new Float64Array(16);
-  #width: Uint8Array<ArrayBuffer> = new Uint8Array(16);
+  #index: Uint32Array<ArrayBuffer> = EMPTY_32;
+  #offset: Float64Array<ArrayBuffer> = EMPTY_64;
+  #size: Float64Array<ArrayBuffer> = EMPTY_64;
+  #modified: Float64Array<ArrayBuffer> = EMPTY_64;
+  #width: Uint8Array<ArrayBuffer> = EMPTY_8;
 
   constructor(generation: Generation) {
     this.generation = generation;
@@ -35,7 +40,7 @@ export class SegmentTable {
   /** Adds a segment in any order; `width` is the number of digits its offset has in the name. */
   add(segment: SegmentRecord, width: number = USUAL_WIDTH): void {
     const at = this.#length;
-    if (at === this.#index.length) this.#grow(at * 2);
+    if (at === this.#index.length) this.#grow(Math.max(FIRST_LENGTH, at * 2));
     this.#index[at] = segment.index;
     this.#offset[at] = segment.offset;
     this.#size[at] = segment.size;

@@ -1,6 +1,8 @@
 // Proven frames on their way to the output: in memory while they are few, then in a file beside the output that has
 // lost its name already, so that nothing is left even after SIGKILL.
 import fs from "node:fs";
+import path from "node:path";
+import { DiskRoom } from "./disk-room.ts";
 
 const BLOCK_BYTES = 4 << 20;
 
@@ -18,10 +20,12 @@ export class FrameSpool implements Disposable {
   #file: number | undefined;
   #named = false;
   #readBuffer: Uint8Array | undefined;
+  readonly #room: DiskRoom;
 
   /** `file` is created when more than `memoryBytes` are held. */
   constructor(file: string, frameBytes: number, memoryBytes: number = 32 << 20) {
     this.#path = file;
+    this.#room = new DiskRoom(path.dirname(file));
     this.frameBytes = frameBytes;
     this.blockFrames = Math.floor(BLOCK_BYTES / frameBytes);
     this.#memoryBytes = memoryBytes;
@@ -85,6 +89,7 @@ export class FrameSpool implements Disposable {
       return;
     }
     for (const block of this.#blocks) {
+      this.#room.take(capacity);
       writeWhole(this.#descriptor(), block, this.#written * capacity);
       this.#written += 1;
     }

@@ -81,7 +81,9 @@ export async function materialize(options: MaterializeOptions): Promise<Material
     return { ...sizes(snapshot.bytes, snapshot.bytes), position, ...ends };
   }
   const isEndProven = await proveEnd(client, plan, wal.tail, signal);
-  const applied = await pages.apply(snapshot.bytes, signal);
+  const applied = await pages.apply(snapshot.bytes, signal).catch((error: unknown) => {
+    throw unreadable(error, "segment", reached, { kind: "wal", ...reached });
+  });
   return {
     ...sizes(applied.sizeBytes, snapshot.bytes + applied.writtenBytes),
     position: reached,
@@ -104,7 +106,8 @@ async function fetchSnapshot(fetching: Fetching): Promise<CopiedSnapshot> {
   const { key, size, index } = plan.snapshot;
   const place = { generation: plan.generation, index };
   try {
-    const copied = await decoder.copy(fetched(key, fetching), size, output.descriptor);
+    const { descriptor, folder } = output;
+    const copied = await decoder.copy(fetched(key, fetching), size, { descriptor, folder });
     // Most of it stays as it is: on its way to the disk while the WAL is still read.
     output.sync().catch(() => {});
     return judgeSnapshot(copied, place);

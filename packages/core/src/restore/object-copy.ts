@@ -2,8 +2,10 @@
 // to another only as they are stored.
 import { createHash, type Hash } from "node:crypto";
 import fs from "node:fs";
+import { Lz4Error } from "../codec/lz4-error.ts";
 import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
 import { decodeSnapshotProof } from "../replica/proof.ts";
+import { DiskRoom } from "./disk-room.ts";
 
 /** The database header's length (SQLite file format, section 1.3). */
 export const HEAD_BYTES = 100;
@@ -19,18 +21,23 @@ export interface CopiedObject {
 }
 
 /** Where the plain bytes go: into a file, or nowhere, when they are only to be judged. */
-export type CopyTarget = number | "nowhere";
+export type CopyTarget = "nowhere" | { readonly descriptor: number; readonly folder: string };
 
-/** Writes from the first byte of a file on. Throws `Lz4Error`, and the disk's errors. */
+/**
+ * Writes from the first byte of a file on, and not more than the object's proof states, where there is one. Throws `Lz4Error`,
+ * and the disk's errors.
+ */
 export class ObjectCopy {
-  readonly #target: CopyTarget;
+  readonly #file: { readonly descriptor: number; readonly room: DiskRoom } | undefined;
   readonly #decoder = new Lz4FrameDecoder();
   readonly #head = new Uint8Array(HEAD_BYTES);
   #bytes = 0;
   #hash: Hash | undefined;
+  /** Undefined: nothing says how large the database is. */
+  #statedBytes: number | undefined;
 
   constructor(target: CopyTarget) {
-    this.#target = target;
+    if (target !== "nowhere") this.#file = { descriptor: target.descriptor, room: new DiskRoom(target.folder) };
   }
 
   /** The chunk is not kept. */
@@ -49,14 +56,26 @@ export class ObjectCopy {
     };
   }
 
+  #begin(): void {
+    const proof = decodeSnapshotProof(this.#decoder.skippable);
+    if (proof === undefined) return;
+    this.#statedBytes = proof.pages * proof.pageSize;
+    if (proof.sha256 !== undefined) this.#hash = createHash("sha256");
+  }
+
   #take(plain: Uint8Array): void {
-    if (this.#bytes === 0 && decodeSnapshotProof(this.#decoder.skippable)?.sha256 !== undefined)
-      this.#hash = createHash("sha256");
+    if (this.#bytes === 0) this.#begin();
+    if (this.#statedBytes !== undefined && this.#bytes + plain.byteLength > this.#statedBytes) {
+      const where = this.#bytes + plain.byteLength;
+      throw new Lz4Error("content-size", where, `more than the ${this.#statedBytes} plain bytes that its proof says,`);
+    }
+    this.#file?.room.take(plain.byteLength);
     this.#hash?.update(plain);
     if (this.#bytes < HEAD_BYTES) this.#head.set(plain.subarray(0, HEAD_BYTES - this.#bytes), this.#bytes);
-    if (this.#target !== "nowhere") this.#write(this.#target, plain);
+    if (this.#file !== undefined) this.#write(this.#file.descriptor, plain);
     this.#bytes += plain.byteLength;
   }
+
   #write(descriptor: number, plain: Uint8Array): void {
     for (let at = 0; at < plain.byteLength;) {
       at += fs.writeSync(descriptor, plain, at, plain.byteLength - at, this.#bytes + at);

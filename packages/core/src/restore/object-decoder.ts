@@ -1,10 +1,11 @@
 // Decodes stored objects, off the main thread where there is enough to decode that starting threads pays.
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
 import { Lz4Error } from "../codec/lz4-error.ts";
 import type { DecodeAnswer, DecodeFailure, DecodeRequest } from "./decode-worker.ts";
+import { LitewakeError } from "../errors.ts";
 import { type CopiedObject, type CopyTarget, ObjectCopy } from "./object-copy.ts";
+import { type DecodedPiece, PiecewiseDecoder } from "./piecewise-decoder.ts";
 
 /** A worker starts in some 40 ms; below this much there is nothing to gain. Bytes as stored. */
 const WORTH_THREADS_BYTES = 8 << 20;
@@ -22,7 +23,9 @@ export interface DecodedObject {
 }
 
 interface Decoding {
-  push(chunk: Uint8Array): Promise<readonly Uint8Array[]>;
+  push(chunk: Uint8Array): Promise<DecodedPiece>;
+  /** After a piece that said that there is more. */
+  rest(): Promise<DecodedPiece>;
   end(): Promise<void>;
   readonly skippable: readonly Uint8Array[];
   close(): void;
@@ -74,15 +77,18 @@ async function* decodeAll(stored: AsyncIterable<Uint8Array>, open: () => Decodin
   try {
     // Few large pushes: the decoder joins what it is given until a block is whole. One is under way while its
     // predecessor's bytes are read.
-    let ahead: Promise<readonly Uint8Array[]> | undefined;
+    let ahead: Promise<DecodedPiece> | undefined;
     for await (const batch of batches(stored)) {
-      const parts = await ahead;
+      let piece = await ahead;
+      for (; piece?.more === true; piece = await decoding.rest()) yield* piece.parts;
       ahead = decoding.push(batch);
       // Looked at when its turn comes; until then a failure is nobody's.
       ahead.catch(() => {});
-      if (parts !== undefined) yield* parts;
+      if (piece !== undefined) yield* piece.parts;
     }
-    if (ahead !== undefined) yield* await ahead;
+    let last = await ahead;
+    for (; last?.more === true; last = await decoding.rest()) yield* last.parts;
+    if (last !== undefined) yield* last.parts;
     await decoding.end();
   } finally {
     decoding.close();
@@ -115,14 +121,18 @@ function join(parts: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuff
 }
 
 class DecodingHere implements Decoding {
-  readonly #decoder = new Lz4FrameDecoder();
+  readonly #decoder = new PiecewiseDecoder();
 
   get skippable(): readonly Uint8Array[] {
     return this.#decoder.skippable;
   }
 
-  async push(chunk: Uint8Array): Promise<readonly Uint8Array[]> {
+  async push(chunk: Uint8Array): Promise<DecodedPiece> {
     return this.#decoder.push(chunk);
+  }
+
+  async rest(): Promise<DecodedPiece> {
+    return this.#decoder.rest();
   }
 
   async end(): Promise<void> {
@@ -158,14 +168,18 @@ class DecodeThread {
   open(): Decoding {
     const stream = this.#streams++;
     let skippable: readonly Uint8Array[] = [];
-    const ask = async (chunk: Uint8Array<ArrayBuffer> | undefined): Promise<readonly Uint8Array[]> => {
-      const answer = await this.#ask({ stream, chunk }, chunk === undefined ? [] : [chunk.buffer]);
+    const ask = async (
+      request: { readonly chunk: Uint8Array | undefined } | { readonly rest: true },
+      transfer: readonly ArrayBuffer[] = [],
+    ): Promise<DecodedPiece> => {
+      const answer = await this.#ask({ stream, ...request }, transfer);
       if (answer.skippable.length > 0) skippable = answer.skippable;
-      return answer.parts;
+      return answer;
     };
     return {
-      push: (chunk) => ask(chunk as Uint8Array<ArrayBuffer>),
-      end: async () => void (await ask(undefined)),
+      push: (chunk) => ask({ chunk }, [(chunk as Uint8Array<ArrayBuffer>).buffer]),
+      rest: () => ask({ rest: true }),
+      end: async () => void (await ask({ chunk: undefined })),
       get skippable() {
         return skippable;
       },
@@ -228,6 +242,7 @@ class DecodeThread {
 }
 
 function errorOf(failure: DecodeFailure): Error {
+  if ("damaged" in failure) return new LitewakeError("damaged", failure.damaged);
   if ("errno" in failure) return Object.assign(new Error(failure.message), { code: failure.errno });
   return new Lz4Error(failure.code, failure.offset, failure.what);
 }

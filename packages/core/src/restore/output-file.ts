@@ -47,12 +47,12 @@ export class OutputFile implements AsyncDisposable {
     this.#handle = handle;
   }
 
-  /** Creates missing folders and the temporary file. `mode` is subject to the umask. */
+  /** Creates missing folders, for the user alone, and the temporary file. `mode` is subject to the umask. */
   static async create(output: string, mode: number): Promise<OutputFile> {
     await checkOutput(output);
     const temporary = `${output}.litewake-${process.pid}-${randomBytes(4).toString("hex")}.tmp`;
     try {
-      await mkdir(path.dirname(output), { recursive: true });
+      await mkdir(path.dirname(output), { recursive: true, mode: 0o700 });
       return new OutputFile(output, temporary, await open(temporary, "wx+", mode));
     } catch (error) {
       throw outputError(error, output);
@@ -62,6 +62,11 @@ export class OutputFile implements AsyncDisposable {
   /** A name beside the output for what is too large for memory. */
   get spoolPath(): string {
     return this.temporary.replace(/\.tmp$/, ".spool.tmp");
+  }
+
+  /** The one that it lies in. */
+  get folder(): string {
+    return path.dirname(this.temporary);
   }
 
   /** Of the temporary file, for another thread; valid until `publish` or the disposal. */

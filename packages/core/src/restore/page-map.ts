@@ -1,6 +1,7 @@
 // Which frame holds the version of each page that will be written: the last committed one. Four bytes a page.
 
-const CHUNK_BITS = 14;
+/** Small, since hostile frames may name pages far apart: a kilobyte for each, at the most. */
+const CHUNK_BITS = 8;
 const CHUNK_PAGES = 1 << CHUNK_BITS;
 
 /**

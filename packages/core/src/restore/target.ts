@@ -137,8 +137,16 @@ function nothingThere(catalog: Catalog, generation: Generation | undefined): Lit
     return new LitewakeError("no-backup", "the replica holds no backup");
   }
   return new LitewakeError("no-backup", `the replica holds no generation ${generation}`, {
-    next: `it holds ${catalog.generations.map((record) => record.generation).join(", ")}`,
+    next: `it holds ${listed(catalog.generations.map((record) => record.generation))}`,
   });
+}
+
+const LISTED = 10;
+
+/** The newest names are as good as any: a hostile listing has millions. */
+function listed(names: readonly string[]): string {
+  const more = names.length - LISTED;
+  return `${names.slice(-LISTED).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 function outsideWindow(records: readonly GenerationRecord[], timestamp: Date): LitewakeError {

@@ -1,5 +1,6 @@
 // Holds the proven frames of a restore and writes each page once: the last committed version, at its place.
 import { setImmediate as turn } from "node:timers/promises";
+import { LitewakeError } from "../errors.ts";
 import { FRAME_HEADER_BYTES, frameBytes } from "../wal/frame.ts";
 import { FrameSpool } from "./frame-spool.ts";
 import type { OutputFile } from "./output-file.ts";
@@ -50,6 +51,7 @@ export class WalPages implements ProvenFrames, Disposable {
     const pages = this.#map.sizePages;
     const spool = this.#spool;
     if (pages === undefined || spool === undefined) return { sizeBytes: snapshotBytes, writtenBytes: 0 };
+    this.#refuseBoundless(pages, snapshotBytes);
     // What an index cut off does not come back when a later one makes the database grow over it.
     const kept = this.#map.keptPages * this.#pageSize;
     if (kept < snapshotBytes) await this.#output.truncate(kept);
@@ -68,6 +70,19 @@ export class WalPages implements ProvenFrames, Disposable {
       }
     }
     return { sizeBytes: pages * this.#pageSize, writtenBytes: written * this.#pageSize };
+  }
+
+  /**
+   * A page is new only by a frame of its own, or as a free one that a frame's page lists: a trunk of the free list has four
+   * bytes for each (SQLite file format, 1.5). No WAL makes a database grow further.
+   */
+  #refuseBoundless(pages: number, snapshotBytes: number): void {
+    const most = Math.ceil(snapshotBytes / this.#pageSize) + 1 + this.#frames * (1 + this.#pageSize / 4);
+    if (pages <= most) return;
+    throw new LitewakeError(
+      "damaged",
+      `the last commit says that the database has ${pages} pages, where its snapshot and ${this.#frames} frames hold no more than ${most}`,
+    );
   }
 
   [Symbol.dispose](): void {

@@ -70,6 +70,8 @@ export class ReplicaShipping {
   #failingSince = 0;
   #toldAt = 0;
   #nextRetention = 0;
+  /** Until the next start: the credentials do not let us delete. */
+  #mayDelete = true;
   #shippedSinceRetention = true;
   #waiters: Waiter[] = [];
   /** Since when something has been there to ship, without a moment at which nothing was. */
@@ -234,7 +236,9 @@ export class ReplicaShipping {
   }
 
   #isRetentionDue(): boolean {
-    return this.target.retentionMs > 0 && this.#shippedSinceRetention && Date.now() >= this.#nextRetention;
+    return (
+      this.#mayDelete && this.target.retentionMs > 0 && this.#shippedSinceRetention && Date.now() >= this.#nextRetention
+    );
   }
 
   async #retain(signal: AbortSignal): Promise<void> {
@@ -242,11 +246,26 @@ export class ReplicaShipping {
     const generation = this.shipper.position?.generation;
     if (generation === undefined) return;
     const pins = await this.target.pins?.(signal);
-    const result = await this.#retention.run({ current: generation, signal, ...(pins === undefined ? {} : { pins }) });
+    const result = await this.#retention
+      .run({ current: generation, signal, ...(pins === undefined ? {} : { pins }) })
+      .catch((error: unknown) => this.#mayNotDelete(error));
+    if (result === undefined) return;
     // While something is marked for deletion the next run must come even if nothing more is shipped.
     this.#shippedSinceRetention = result.pending > 0;
     if (result.deleted > 0)
       this.#logger("info", "retention deleted objects", { replica: this.target.name, deleted: result.deleted });
+  }
+
+  // Credentials that cannot delete are a choice: whoever steals them cannot take the history away.
+  #mayNotDelete(error: unknown): undefined {
+    if (!ReplicaError.is(error, "Denied") || error.operation !== "delete") throw error;
+    this.#mayDelete = false;
+    this.#logger("warn", "these credentials may not delete, so what is older than the retention stays", {
+      replica: this.target.name,
+      error: error.message,
+      next: "if that is meant, retention: 0 says so",
+    });
+    return undefined;
   }
 
   // Waits for the time given, or (`wakeable`) until something happens. Without a time there is no timer at all.

@@ -1,4 +1,5 @@
 // Spreading rows over other shards: what must come through unchanged, and what is refused before anything is moved.
+import fs from "node:fs";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { tempDir, type TempDir } from "@litewake-tooling/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -246,4 +247,46 @@ describe("what cannot be spread is refused", () => {
       /a row of child refers to one of parent that went to another shard/,
     );
   });
+});
+
+describe("a hostile database", () => {
+  /** As somebody writes it who may write into the schema table. */
+  function hostile(sql: string): void {
+    const database = new DatabaseSync(file("old", 0).path);
+    database.enableDefensive(false);
+    database.exec("create table event(key text); insert into event values ('a'); pragma writable_schema=on");
+    database.prepare("update sqlite_schema set sql = ? where name = 'event'").run(sql);
+    database.close();
+  }
+
+  it("runs nothing that stands behind a statement of its schema, though SQLite finds it in order", () => {
+    const evil = folder.join("evil.db");
+    hostile(`CREATE TABLE event(key text); attach '${evil}' as evil; create table evil.t(a)`);
+    {
+      using database = new DatabaseSync(file("old", 0).path);
+      expect(database.prepare("pragma integrity_check").get()).toEqual({ integrity_check: "ok" });
+    }
+    spread(1, 2, { keys: { event: "key" } });
+    expect(fs.existsSync(evil)).toBe(false);
+    expect(inNew(2, "select count(*) from event").flat()).toContain(1);
+  });
+
+  it("is refused where its schema is not as SQLite writes it, so that no virtual table is made", () => {
+    hostile("create/**/table event(key text)");
+    expect(() => spread(1, 2, { keys: { event: "key" } })).toThrow(
+      /^shard_0: the schema of event is not as SQLite writes it: somebody has written/,
+    );
+  });
+});
+
+it("new shards are their user's alone, whatever the umask", () => {
+  const umask = process.umask(0);
+  try {
+    const shards = oldShards(1, "create table event(key text)");
+    shards[0]?.close();
+    spread(1, 2, { keys: { event: "key" } });
+  } finally {
+    process.umask(umask);
+  }
+  for (const n of [0, 1]) expect(fs.statSync(file("new", n).path).mode & 0o777).toBe(0o600);
 });

@@ -1,5 +1,5 @@
 // What the process answers with. Part of the command line's contract (docs/cli.md).
-import { type FailureKind, LitewakeError } from "@litewake/core";
+import { type FailureKind, LitewakeError, oneLine } from "@litewake/core";
 import { ReplicaError } from "@litewake/core/backend";
 
 /** The child of `-exec` ended well, and what it committed last could not be shipped in time. */
@@ -27,6 +27,5 @@ export function exitCodeOf(error: unknown): number {
 
 /** One line for a person. */
 export function lineOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/\s*\n\s*/g, " ");
+  return oneLine(error instanceof Error ? error.message : String(error));
 }

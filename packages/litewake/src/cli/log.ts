@@ -1,5 +1,5 @@
 // Turns events of core into lines: text for people, JSON for machines. No setting of a replica ever gets here.
-import type { LogFields, Logger, LogLevel } from "@litewake/core";
+import { type LogFields, type Logger, type LogLevel, oneLine } from "@litewake/core";
 import type { LoggingConfig } from "../config/config.ts";
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -24,7 +24,7 @@ function textLine(level: LogLevel, message: string, fields: LogFields = {}): str
 }
 
 function quoted(text: string): string {
-  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
+  return /^[^\s"=]+$/.test(text) ? oneLine(text) : JSON.stringify(oneLine(text));
 }
 
 /** People read terminals, machines read the rest; LITEWAKE_LOG_TYPE says otherwise where there is no configuration. */

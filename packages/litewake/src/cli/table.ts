@@ -1,8 +1,9 @@
 // Tables as Litestream prints them: columns padded by two spaces, a header row.
+import { oneLine } from "@litewake/core";
 
 /** Each row ends with a newline; no trailing blanks are added behind the last column. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [header, ...rows];
+  const all = [header, ...rows].map((row) => row.map(oneLine));
   const widths = header.map((_, column) => all.reduce((widest, row) => Math.max(widest, width(row[column] ?? "")), 0));
   return all
     .map(

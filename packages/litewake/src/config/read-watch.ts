@@ -14,7 +14,11 @@ export function readWatch(map: YamlMap, join: "_" | "-"): WatchConfig {
   const keys = watchKeys(join);
   const addr = map.string("addr");
   if (addr !== undefined && addr !== "" && parseAddress(addr) === undefined) {
-    throw map.error("addr", `addr: ${JSON.stringify(addr)} is no address`, 'write it as ":9090" or "127.0.0.1:9090"');
+    throw map.error(
+      "addr",
+      `addr: ${JSON.stringify(addr)} is no address`,
+      'write it as ":9090" for this host alone, or "0.0.0.0:9090" for all',
+    );
   }
   const url = map.string(keys.url) ?? "";
   if (url !== "" && !/^https?:\/\/./.test(url)) {

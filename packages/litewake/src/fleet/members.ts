@@ -1,7 +1,7 @@
 // Which databases a fleet has: by number, or by what a pattern matches at this moment.
 import path from "node:path";
-import { type FleetMember, notedMembers } from "@litewake/core";
-import { checkKey, type ReplicaClient } from "@litewake/core/backend";
+import { type FleetMember, isMemberName, notedMembers } from "@litewake/core";
+import type { ReplicaClient } from "@litewake/core/backend";
 import type { FleetConfig } from "../config/config.ts";
 import { fileOf, nameOf } from "../config/read-fleet.ts";
 
@@ -22,11 +22,14 @@ export async function membersOf(fleet: FleetConfig): Promise<FleetMember[]> {
   const files = await glob(layout.pattern, { cwd: fleet.folder, absolute: true, onlyFiles: true, dot: false });
   return files
     .map((file) => ({ name: nameOf(fleet, file), path: path.normalize(file) }))
-    .filter(({ name }) => isKey(name))
+    .filter(({ name }) => isMemberName(name))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Those that the replica knows of, though their files may be gone. One listing for a fleet that goes by a pattern. */
+/**
+ * Those that the replica knows of, though their files may be gone, and that the configuration would follow. One listing for a
+ * fleet that goes by a pattern. Throws kind `damaged` for a name that leads elsewhere.
+ */
 export async function knownMembers(
   fleet: FleetConfig,
   client: ReplicaClient,
@@ -34,14 +37,8 @@ export async function knownMembers(
 ): Promise<FleetMember[]> {
   if (fleet.layout.kind === "shards") return membersOf(fleet);
   const names = await notedMembers(client, { signal });
-  return names.map((name) => ({ name, path: fileOf(fleet, name) }));
-}
-
-function isKey(name: string): boolean {
-  try {
-    checkKey(name, "open");
-    return name !== "litewake" && !name.startsWith("litewake/");
-  } catch {
-    return false;
-  }
+  const { pattern } = fleet.layout;
+  return names
+    .map((name) => ({ name, path: fileOf(fleet, name) }))
+    .filter(({ path: file }) => path.matchesGlob(path.relative(fleet.folder, file), pattern));
 }

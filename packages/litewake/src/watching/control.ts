@@ -36,8 +36,7 @@ export async function listenForCommands(configFile: string, options: ServerOptio
 async function clear(socket: string): Promise<void> {
   const folder = path.dirname(socket);
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const stat = fs.lstatSync(folder);
-  if (!stat.isDirectory() || stat.uid !== process.getuid?.()) throw new Error(`${folder} belongs to somebody else`);
+  if (!isOurs(folder)) throw new Error(`${folder} belongs to somebody else`);
   if (!fs.existsSync(socket)) return;
   const answers = await new Promise<boolean>((resolve) => {
     const probe = connect(socket, () => {
@@ -57,25 +56,37 @@ export async function askRunning(
   target: string,
 ): Promise<{ readonly ok: boolean; readonly body: Record<string, unknown> }> {
   const socketPath = controlSocket(configFile);
+  if (process.platform !== "win32" && !isOurs(path.dirname(socketPath))) throw none(configFile);
   return new Promise((resolve, reject) => {
     const request = http.request({ socketPath, method, path: target, timeout: ANSWER_MS }, (response) => {
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (chunk: string) => (text += chunk));
       response.on("end", () => {
-        const value: unknown = JSON.parse(text);
-        resolve({ ok: response.statusCode === 200, body: value as Record<string, unknown> });
+        try {
+          const value: unknown = JSON.parse(text);
+          resolve({ ok: response.statusCode === 200, body: value as Record<string, unknown> });
+        } catch (cause) {
+          // It ended while it answered.
+          reject(none(configFile, cause));
+        }
       });
     });
     request.on("timeout", () => request.destroy(new Error("no answer in time")));
-    request.on("error", (cause) => {
-      reject(
-        new LitewakeError("unreachable", `no litewake replicates by ${configFile} on this host`, {
-          next: "start litewake replicate, as the same user",
-          cause,
-        }),
-      );
-    });
+    request.on("error", (cause) => reject(none(configFile, cause)));
     request.end();
   });
+}
+
+function none(configFile: string, cause?: unknown): LitewakeError {
+  return new LitewakeError("unreachable", `no litewake replicates by ${configFile} on this host`, {
+    next: "start litewake replicate, as the same user",
+    cause,
+  });
+}
+
+/** Temporary folders are everybody's: one of this name that somebody else made would answer in our stead. */
+function isOurs(folder: string): boolean {
+  const stat = fs.lstatSync(folder, { throwIfNoEntry: false });
+  return stat !== undefined && stat.isDirectory() && stat.uid === process.getuid?.();
 }

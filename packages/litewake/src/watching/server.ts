@@ -17,17 +17,24 @@ export interface ServerOptions {
 
 /** `:9090`, `127.0.0.1:9090` or `[::1]:9090`; a port alone too. */
 export interface Address {
-  readonly host: string | undefined;
+  readonly host: string;
   readonly port: number;
+  /** Whether the host was written out. */
+  readonly named: boolean;
 }
 
-/** Undefined for what is no address. */
+/** What is served names databases and replicas: other hosts see it only where an address for them is written out. */
+const LOOPBACK = "127.0.0.1";
+/** A crowd at `addr` shall not use up the descriptors that replication needs. */
+const MAX_CONNECTIONS = 64;
+
+/** Undefined for what is no address. Without a host it is this machine's loopback. */
 export function parseAddress(text: string): Address | undefined {
   const match = /^(?:(.*):)?(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match === null || port > 65_535) return undefined;
   const host = (match[1] ?? "").replace(/^\[(.*)\]$/, "$1");
-  return { host: host === "" ? undefined : host, port };
+  return host === "" ? { host: LOOPBACK, port, named: false } : { host, port, named: true };
 }
 
 /** Listening; `close` ends every connection. */
@@ -43,7 +50,8 @@ export class StatusServer implements AsyncDisposable {
   /** Throws kind `usage` when the address cannot be had. */
   static async listen(at: Address | string, options: ServerOptions): Promise<StatusServer> {
     const server = http.createServer((request, response) => void answer(request, response, options));
-    const where = typeof at === "string" ? at : `${at.host ?? ""}:${at.port}`;
+    const where = typeof at === "string" ? at : `${at.host}:${at.port}`;
+    server.maxConnections = MAX_CONNECTIONS;
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error) =>
         reject(
@@ -82,11 +90,13 @@ async function answer(
   options: ServerOptions,
 ): Promise<void> {
   const { watched, staleMs, point } = options;
-  const url = new URL(request.url ?? "/", "http://localhost");
   request.resume();
   const reply = (code: number, type: string, body: string): void => {
     response.writeHead(code, { "content-type": type, "cache-control": "no-store" }).end(body);
   };
+  // Whoever asks may send anything as the path, such as "//".
+  const url = URL.parse(request.url ?? "/", "http://localhost");
+  if (url === null) return reply(400, "text/plain", "no such path\n");
   if (request.method === "POST" && url.pathname === "/point" && point !== undefined) {
     try {
       const { name, takenAt, heldMs, places } = await point(url.searchParams.get("name") ?? "");

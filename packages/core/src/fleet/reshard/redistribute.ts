@@ -53,6 +53,12 @@ function open(path: string): DatabaseSync {
   return new DatabaseSync(path, { enableForeignKeyConstraints: false });
 }
 
+/** For the user alone, as what is restored is: SQLite itself would ask the umask. */
+function create(path: string): DatabaseSync {
+  closeSync(openSync(path, "wx", 0o600));
+  return open(path);
+}
+
 interface Filling {
   readonly schema: Schema;
   readonly plan: readonly TablePlan[];
@@ -62,7 +68,7 @@ interface Filling {
 
 /** Makes one new shard, and reads it again: what each table of it holds. */
 function fill(file: ShardFile, number: number, { schema, plan, sources, request }: Filling): Map<string, RowSum> {
-  const database = open(file.path);
+  const database = create(file.path);
   try {
     // A file that is not complete is thrown away: nothing of it need survive a crash.
     database.exec("pragma journal_mode=memory; pragma synchronous=off");

@@ -27,6 +27,9 @@ const PRAGMAS = ["page_size", "encoding", "auto_vacuum", "application_id", "user
 /** Litestream keeps two tables of its own in every database that it follows. */
 const LITESTREAM = ["_litestream_seq", "_litestream_lock"];
 
+/** How SQLite begins what it writes into its schema, whatever it was given. */
+const CREATES = /^create (?:table|virtual table|index|unique index|view|trigger) /i;
+
 /** An identifier as SQL wants it. */
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
@@ -39,7 +42,13 @@ export function schemaOf(database: DatabaseSync, where: string): Schema {
     .all()
     .filter(({ name, sql }) => sql !== null && !LITESTREAM.includes(String(name)))
     .map(({ type, name, sql }) => ({ type: String(type), name: String(name), sql: String(sql) }) as SchemaObject);
-  const virtual = objects.find(({ type, sql }) => type === "table" && /^\s*create\s+virtual\s/i.test(sql));
+  const odd = objects.find(({ sql }) => !CREATES.test(sql));
+  if (odd !== undefined) {
+    throw new LitewakeError("refused", `${where}: the schema of ${odd.name} is not as SQLite writes it`, {
+      next: "somebody has written into the database's schema by hand; see who",
+    });
+  }
+  const virtual = objects.find(({ type, sql }) => type === "table" && /^create virtual /i.test(sql));
   if (virtual !== undefined) {
     throw new LitewakeError("refused", `${where}: ${virtual.name} is a virtual table, whose rows cannot be spread`, {
       next: "drop it and ship that, reshard, and build it anew",
@@ -76,11 +85,16 @@ export function differenceOf(a: Schema, b: Schema): string | undefined {
 /** Makes the empty tables of a schema in a new file. */
 export function createTables(database: DatabaseSync, { tables, pragmas }: Schema): void {
   for (const name of PRAGMAS) database.exec(`pragma ${name}=${literal(pragmas[name])}`);
-  for (const { sql } of tables) database.exec(sql);
+  for (const { sql } of tables) make(database, sql);
 }
 
 export function createOthers(database: DatabaseSync, { others }: Schema): void {
-  for (const { sql } of others) database.exec(sql);
+  for (const { sql } of others) make(database, sql);
+}
+
+/** One statement: a schema may hold more behind it, such as an ATTACH, which SQLite does not mind and `exec` would run. */
+function make(database: DatabaseSync, sql: string): void {
+  database.prepare(sql).run();
 }
 
 function literal(value: string | number): string {

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import { LitewakeError, type Logger } from "@litewake/core";
 import {
   countInto,
+  isLoopback,
   metered,
   newOperationMetrics,
   type OperationMetrics,
@@ -165,7 +166,13 @@ async function watch(
   if (address !== undefined) {
     const server = await StatusServer.listen(address, { watched, staleMs, logger });
     servers.push(server);
-    logger("info", "metrics are served", { port: server.port });
+    logger("info", "metrics are served", { port: server.port, host: address.host });
+    if (!address.named)
+      logger("info", 'addr names no host, so only this one is served; "0.0.0.0:PORT" serves others too');
+    else if (!isLoopback(address.host))
+      logger("warn", "metrics and status are served to other hosts, and nobody is asked who they are", {
+        host: address.host,
+      });
   }
   if (heartbeat !== undefined) servers.push(new Heartbeat({ ...heartbeat, watched, staleMs, logger }));
   if (flags.positional.length === 0) {
