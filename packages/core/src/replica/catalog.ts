@@ -1,5 +1,6 @@
 // What a replica holds, from one listing: generations with their snapshots and segments in numerical order.
 import type { CallOptions, ObjectInfo, ReplicaClient } from "../backend/client.ts";
+import { LitewakeError } from "../errors.ts";
 import { GENERATIONS_PREFIX, isLtxKey, parseKey } from "./layout.ts";
 import type { Generation } from "./position.ts";
 import { type SegmentRecord, SegmentTable } from "./segment-table.ts";
@@ -53,6 +54,8 @@ export interface Catalog {
 }
 
 const FOREIGN_LIMIT = 1000;
+/** Each costs a kilobyte. A replica that is retained has a few, one that never was and was begun anew each hour 8760 a year. */
+const GENERATIONS_LIMIT = 100_000;
 
 /**
  * Lists a replica once. Costs one paged listing and about thirty bytes of memory a segment; where there are no
@@ -138,6 +141,11 @@ class CatalogBuilder {
   #draftOf(generation: Generation): Draft {
     let draft = this.#drafts.get(generation);
     if (draft === undefined) {
+      if (this.#drafts.size === GENERATIONS_LIMIT) {
+        throw new LitewakeError("damaged", `the replica holds more than ${GENERATIONS_LIMIT} generations`, {
+          next: "no program of this kind makes so many; see who else may write to it",
+        });
+      }
       draft = {
         snapshots: [],
         segments: new SegmentTable(generation),

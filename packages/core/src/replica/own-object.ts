@@ -96,12 +96,19 @@ function parse(bytes: Uint8Array): Record<string, unknown> | undefined {
   }
 }
 
-// Brackets within strings count too: of ours, names hold none.
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+const OPENING = new Set(Buffer.from("[{"));
+const CLOSING = new Set(Buffer.from("]}"));
+
 function isDeep(bytes: Uint8Array): boolean {
   let depth = 0;
-  for (const byte of bytes) {
-    if (byte === 0x5b || byte === 0x7b) depth += 1;
-    else if (byte === 0x5d || byte === 0x7d) depth -= 1;
+  let inString = false;
+  for (let at = 0; at < bytes.byteLength; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte === QUOTE) inString = !inString;
+    else if (inString) at += byte === BACKSLASH ? 1 : 0;
+    else if (OPENING.has(byte)) depth += 1;
+    else if (CLOSING.has(byte)) depth -= 1;
     if (depth > MAX_DEPTH) return true;
   }
   return false;

@@ -1,4 +1,4 @@
-// The segments of one generation as columns: a million of them cost some thirty megabytes, and are in order.
+// The segments of one generation as numbers: a million of them cost some forty megabytes, and are in order.
 import { comparePlaces, type Generation } from "./position.ts";
 import { GENERATIONS_PREFIX } from "./layout.ts";
 
@@ -13,21 +13,21 @@ export interface SegmentRecord {
 
 /** How many hexadecimal digits a name has for its offset: eight as written, up to sixteen as read (formats.md C2). */
 const USUAL_WIDTH = 8;
-/** A hostile listing may have a million generations with one segment each. */
-const FIRST_LENGTH = 4;
-const EMPTY_32: Uint32Array<ArrayBuffer> = new Uint32Array(0);
-const EMPTY_64: Float64Array<ArrayBuffer> = new Float64Array(0);
-const EMPTY_8: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+/** Of a segment: index, offset, size, modified, width. */
+const COLUMNS = 5;
+const FEW = 64;
+const INDEX = 0;
+const OFFSET = 1;
+const SIZE = 2;
+const MODIFIED = 3;
+const WIDTH = 4;
 
 /** Segments in ascending order of (index, offset), by number. Immutable once `sorted` was called. */
 export class SegmentTable {
   readonly generation: Generation;
+  // Most generations are small, and typed arrays large when they hold little.
+  #numbers: number[] | Float64Array<ArrayBuffer> = [];
   #length = 0;
-  #index: Uint32Array<ArrayBuffer> = EMPTY_32;
-  #offset: Float64Array<ArrayBuffer> = EMPTY_64;
-  #size: Float64Array<ArrayBuffer> = EMPTY_64;
-  #modified: Float64Array<ArrayBuffer> = EMPTY_64;
-  #width: Uint8Array<ArrayBuffer> = EMPTY_8;
 
   constructor(generation: Generation) {
     this.generation = generation;
@@ -38,56 +38,55 @@ export class SegmentTable {
   }
 
   /** Adds a segment in any order; `width` is the number of digits its offset has in the name. */
-  add(segment: SegmentRecord, width: number = USUAL_WIDTH): void {
-    const at = this.#length;
-    if (at === this.#index.length) this.#grow(Math.max(FIRST_LENGTH, at * 2));
-    this.#index[at] = segment.index;
-    this.#offset[at] = segment.offset;
-    this.#size[at] = segment.size;
-    this.#modified[at] = segment.modifiedAt.getTime();
-    this.#width[at] = width;
-    this.#length = at + 1;
+  add({ index, offset, size, modifiedAt }: SegmentRecord, width: number = USUAL_WIDTH): void {
+    const numbers = this.#roomy();
+    const at = this.#length * COLUMNS;
+    numbers[at + INDEX] = index;
+    numbers[at + OFFSET] = offset;
+    numbers[at + SIZE] = size;
+    numbers[at + MODIFIED] = modifiedAt.getTime();
+    numbers[at + WIDTH] = width;
+    this.#length += 1;
   }
 
-  /** Puts the columns in order. A listing is mostly in order already: names of one width sort as their numbers do. */
+  /** Puts the segments in order. A listing is mostly in order already: names of one width sort as their numbers do. */
   sort(): this {
     const compare = (a: number, b: number): number =>
       this.indexAt(a) - this.indexAt(b) ||
       this.offsetAt(a) - this.offsetAt(b) ||
-      this.#of(this.#width, a) - this.#of(this.#width, b);
+      this.#of(WIDTH, a) - this.#of(WIDTH, b);
     let sorted = true;
     for (let at = 1; sorted && at < this.#length; at++) sorted = compare(at - 1, at) <= 0;
     if (sorted) return this;
     const order = Uint32Array.from({ length: this.#length }, (_, at) => at).sort(compare);
-    this.#index = this.#index.map((_, at) => this.#index[order[at] ?? at] ?? 0);
-    this.#offset = this.#offset.map((_, at) => this.#offset[order[at] ?? at] ?? 0);
-    this.#size = this.#size.map((_, at) => this.#size[order[at] ?? at] ?? 0);
-    this.#modified = this.#modified.map((_, at) => this.#modified[order[at] ?? at] ?? 0);
-    this.#width = this.#width.map((_, at) => this.#width[order[at] ?? at] ?? 0);
+    const numbers = new Float64Array(this.#length * COLUMNS);
+    for (const [to, at] of order.entries())
+      for (let column = 0; column < COLUMNS; column++) numbers[to * COLUMNS + column] = this.#of(column, at);
+    this.#numbers = numbers;
     return this;
   }
 
   indexAt(at: number): number {
-    return this.#of(this.#index, at);
+    return this.#of(INDEX, at);
   }
 
   offsetAt(at: number): number {
-    return this.#of(this.#offset, at);
+    return this.#of(OFFSET, at);
   }
 
   sizeAt(at: number): number {
-    return this.#of(this.#size, at);
+    return this.#of(SIZE, at);
   }
 
   /** Milliseconds since 1970, by the store's clock. */
   modifiedMsAt(at: number): number {
-    return this.#of(this.#modified, at);
+    return this.#of(MODIFIED, at);
   }
 
   /** The key as listed, which may have more digits than `segmentKey` writes. */
   keyAt(at: number): string {
     const index = this.indexAt(at).toString(16).padStart(8, "0");
-    const offset = this.offsetAt(at).toString(16).padStart(this.#of(this.#width, at), "0");
+    const offset = this.offsetAt(at).toString(16).padStart(this.#of(WIDTH, at), "0");
     return `${GENERATIONS_PREFIX}${this.generation}/wal/${index}_${offset}.wal.lz4`;
   }
 
@@ -123,27 +122,17 @@ export class SegmentTable {
     }
   }
 
-  #of(column: Uint32Array | Float64Array | Uint8Array, at: number): number {
-    const value = at < this.#length ? column[at] : undefined;
+  #of(column: number, at: number): number {
+    const value = at < 0 || at >= this.#length ? undefined : this.#numbers[at * COLUMNS + column];
     if (value === undefined) throw new RangeError(`segment ${at} of ${this.#length}`);
     return value;
   }
-
-  #grow(to: number): void {
-    const index = new Uint32Array(to);
-    const offset = new Float64Array(to);
-    const size = new Float64Array(to);
-    const modified = new Float64Array(to);
-    const width = new Uint8Array(to);
-    index.set(this.#index);
-    offset.set(this.#offset);
-    size.set(this.#size);
-    modified.set(this.#modified);
-    width.set(this.#width);
-    this.#index = index;
-    this.#offset = offset;
-    this.#size = size;
-    this.#modified = modified;
-    this.#width = width;
+  /** With room for one more segment. */
+  #roomy(): number[] | Float64Array<ArrayBuffer> {
+    if (Array.isArray(this.#numbers) ? this.#length < FEW : this.#length * COLUMNS < this.#numbers.length)
+      return this.#numbers;
+    const grown = new Float64Array(this.#length * 2 * COLUMNS);
+    grown.set(this.#numbers);
+    return (this.#numbers = grown);
   }
 }

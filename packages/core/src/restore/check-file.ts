@@ -14,20 +14,11 @@ export interface CheckAnswer {
   readonly unable?: string | undefined;
 }
 
-/**
- * The file may be of somebody else's making: its schema runs nothing that is not harmless, and cells are looked at before they
- * are used (https://sqlite.org/security.html, "Untrusted SQLite database files"). Extensions are off by default in Node.
- */
-const DISTRUST = "pragma trusted_schema=off; pragma cell_size_check=on; pragma mmap_size=0";
-
 /** Opens the file so that nothing appears beside it. Blocks until SQLite has read it whole. */
 export function checkFile({ file, check }: CheckRequest): CheckAnswer {
-  // Immutable: no -wal and no -shm appear beside the file.
-  const url = `${pathToFileURL(file).href}?immutable=1`;
   let db: DatabaseSync | undefined;
   try {
-    db = new DatabaseSync(new URL(url), { readOnly: true });
-    db.exec(DISTRUST);
+    db = openUntrusted(file);
     const rows = db.prepare(`pragma ${check === "full" ? "integrity_check" : "quick_check"}(100)`).all();
     const lines = rows.map((row) => String(Object.values(row)[0]));
     return { problems: lines.filter((line) => line !== "ok") };
@@ -41,4 +32,15 @@ export function checkFile({ file, check }: CheckRequest): CheckAnswer {
   } finally {
     db?.close();
   }
+}
+
+/**
+ * The file may be of somebody else's making: its schema runs nothing that is not harmless, and cells are looked at before they
+ * are used (https://sqlite.org/security.html, "Untrusted SQLite database files"). Extensions are off by default in Node.
+ */
+export function openUntrusted(file: string): DatabaseSync {
+  // Immutable: no -wal and no -shm appear beside the file.
+  const db = new DatabaseSync(new URL(`${pathToFileURL(file).href}?immutable=1`), { readOnly: true });
+  db.exec("pragma trusted_schema=off; pragma cell_size_check=on; pragma mmap_size=0");
+  return db;
 }
