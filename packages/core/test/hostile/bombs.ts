@@ -74,11 +74,12 @@ class Bottomless extends MemoryClient {
 
 async function restored(client: MemoryClient): Promise<unknown> {
   using folder = tempDir("bomb");
-  try {
-    return await restore({ replicas: [{ name: "hostile", client }], output: folder.join("out.db") });
-  } finally {
-    if (fs.readdirSync(folder.path).length > 0) throw new Error("something was left behind");
-  }
+  const refusal = await restore({ replicas: [{ name: "hostile", client }], output: folder.join("out.db") }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (fs.readdirSync(folder.path).length > 0) throw new Error("something was left behind");
+  throw refusal;
 }
 
 const page = Buffer.concat([Buffer.from("SQLite format 3\0\x10\0"), Buffer.alloc(4096 - 18)]);
