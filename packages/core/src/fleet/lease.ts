@@ -243,13 +243,19 @@ export class Lease {
     if (!client.capabilities.putIfAbsent) return undefined;
     const key = `${PROBES}${this.#owner.id}.json`;
     const body = new TextEncoder().encode("{}\n");
-    const { modifiedAt } = await client.put(key, body, { ifAbsent: true, signal });
+    let heeded: Date | undefined;
     try {
-      await client.put(key, body, { ifAbsent: true, signal });
-      return undefined;
+      const { modifiedAt } = await client.put(key, body, { ifAbsent: true, signal });
+      await client.put(key, body, { ifAbsent: true, signal }).catch((error: unknown) => {
+        if (!ReplicaError.is(error, "Conflict")) throw error;
+        heeded = modifiedAt;
+      });
+      return heeded;
     } catch (error) {
+      // The key is this process's own: its first put was stored, the answer got lost, and the client has tried again.
       if (!ReplicaError.is(error, "Conflict")) throw error;
-      return modifiedAt;
+      for await (const object of client.list(key, { signal })) return object.modifiedAt;
+      throw error;
     } finally {
       await client.delete([key], { signal }).catch(() => {});
     }

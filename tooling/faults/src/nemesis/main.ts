@@ -1,0 +1,71 @@
+// `npm run faults -- nemesis [--seeds N] [--from S] [--seed S] [--scale X] [--parallel N]`: trials by seed.
+import { parseArgs } from "node:util";
+import { planOf } from "./plan.ts";
+import { Trial, type Verdict } from "./trial.ts";
+
+/** Runs the seeds, so many at a time; hears of each verdict as it comes. */
+export async function runSeeds(
+  seeds: readonly number[],
+  options: { readonly scale: number; readonly parallel: number; readonly onVerdict?: (verdict: Verdict) => void },
+): Promise<Verdict[]> {
+  const left = [...seeds];
+  const verdicts: Verdict[] = [];
+  const lane = async (): Promise<void> => {
+    for (let seed = left.shift(); seed !== undefined; seed = left.shift()) {
+      const verdict = await new Trial(planOf(seed, options.scale)).run();
+      verdicts.push(verdict);
+      options.onVerdict?.(verdict);
+    }
+  };
+  await Promise.all(Array.from({ length: options.parallel }, lane));
+  return verdicts;
+}
+
+/** What failed, and how it is run again. */
+export function describe({ seed, problems }: Verdict): string {
+  return [`seed ${seed}: npm run faults -- nemesis --seed ${seed}`, ...problems.map((line) => `  ${line}`)].join("\n");
+}
+
+function sum(records: readonly Readonly<Partial<Record<string, number>>>[]): string {
+  const total: Record<string, number> = {};
+  for (const record of records)
+    for (const [name, n] of Object.entries(record)) total[name] = (total[name] ?? 0) + (n ?? 0);
+  return Object.entries(total)
+    .toSorted()
+    .map(([name, n]) => `${name} ${n}`)
+    .join(", ");
+}
+
+export async function main(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      seeds: { type: "string", default: "300" },
+      from: { type: "string", default: "1" },
+      seed: { type: "string" },
+      scale: { type: "string", default: "1" },
+      parallel: { type: "string", default: "3" },
+    },
+  });
+  const only = values.seed === undefined ? undefined : Number(values.seed);
+  const from = Number(values.from);
+  const seeds = only === undefined ? Array.from({ length: Number(values.seeds) }, (_, n) => from + n) : [only];
+  const begun = performance.now();
+  const verdicts = await runSeeds(seeds, {
+    scale: Number(values.scale),
+    parallel: Number(values.parallel),
+    onVerdict: (verdict) => {
+      if (verdict.problems.length > 0) console.error(describe(verdict));
+      if (only !== undefined) {
+        console.log(JSON.stringify(planOf(only, Number(values.scale)), undefined, 1));
+        console.log(verdict.said.join("\n"));
+      }
+    },
+  });
+  const failed = verdicts.filter(({ problems }) => problems.length > 0);
+  console.log(`faults drawn: ${sum(verdicts.map(({ drawn }) => drawn))}`);
+  console.log(`figures: ${sum(verdicts.map(({ figures }) => figures))}`);
+  const seconds = Math.round((performance.now() - begun) / 1000);
+  console.log(`nemesis: ${verdicts.length} seeds, ${failed.length} failed, ${seconds} s`);
+  return failed.length;
+}
