@@ -301,7 +301,7 @@ export class DatabaseReplicator implements Lockable {
     if (session.follower.logBytes < limit || session.isPinnedByOthers()) return;
     for (const shipping of this.#shippings) {
       const { shipper } = shipping;
-      if (shipper.isReleased || !shipping.isBegun || shipper.pendingBytes < limit / 2) continue;
+      if (shipper.isReleased || !shipping.isBegun || shipper.heldBackBytes < limit / 2) continue;
       this.#logger("error", "the WAL has reached max-wal; this replica is let go and gets a new generation later", {
         replica: shipping.target.name,
         pendingBytes: shipper.pendingBytes,

@@ -136,6 +136,18 @@ export class Shipper implements LogReader {
     return bytes;
   }
 
+  /**
+   * Bytes of the log that are kept because this replica is behind. What its own snapshot holds does not count: let go of for
+   * that, it would have to begin with the same bytes again.
+   */
+  get heldBackBytes(): number {
+    const cursor = this.#cursor;
+    if (cursor === undefined) return 0;
+    const { epoch, offset } = this.#covered;
+    const inSnapshot = epoch === cursor.epoch ? Math.max(0, offset - cursor.offset) : 0;
+    return Math.max(0, this.pendingBytes - inSnapshot);
+  }
+
   get isPending(): boolean {
     const cursor = this.#cursor;
     return cursor === undefined || comparePlace(cursor, this.#host.log.current.place) < 0;

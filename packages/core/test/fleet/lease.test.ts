@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ReplicaClient } from "../../src/backend/client.ts";
 import { ReplicaError } from "../../src/backend/error.ts";
 import { overriding } from "../../src/backend/overriding.ts";
+import { retrying } from "../../src/backend/retry.ts";
 import { Lease, leased, type LeaseOptions } from "../../src/fleet/lease.ts";
 import { thisOwner } from "../../src/fleet/owner.ts";
 import { createOwn } from "../../src/replica/own-object.ts";
@@ -71,6 +72,22 @@ describe("a lease", () => {
     expect(held.length).toBeLessThanOrEqual(5);
     expect(lines).toEqual([]);
     for await (const { key } of client.list("litewake/probe/")) expect(key).toBe("gone");
+  });
+
+  it("is had although the answers to its first puts got lost, and a client that tries again meets what it stored", async () => {
+    let lost = 0;
+    const forgetful = overriding(client, {
+      async put(key, value, options) {
+        const result = await client.put(key, value, options);
+        if (lost++ > 0) return result;
+        throw new ReplicaError({ code: "Unavailable", operation: "put", key, reason: "the answer was lost" });
+      },
+    });
+    const one = lease({ client: retrying(forgetful, { firstDelayMs: 1 }) });
+    await one.acquire(never);
+    one.require("put");
+    expect(lost).toBeGreaterThan(1);
+    expect(lines).toEqual([]);
   });
 
   it("is handed over at once by a release", async () => {

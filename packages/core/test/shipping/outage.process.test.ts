@@ -1,5 +1,6 @@
 // A store that is away for hours, with the waits between tries made short: shipping goes on by itself, holds nothing in memory,
 // tries ever more seldom, and loses nothing.
+import { setTimeout as sleep } from "node:timers/promises";
 import { memoryClient } from "@litewake/conformance";
 import { spawnWriter, tempDir, verifyLedger } from "@litewake-tooling/testkit";
 import { expect, it } from "vitest";
@@ -70,6 +71,46 @@ it("is no more than a delay", async () => {
     away = false;
     await writer.stop();
     await replication.sync();
+  } finally {
+    await replication.stop();
+  }
+  const output = folder.join("restored.db");
+  await restore({ replicas: [{ name: "memory", client: store }], output });
+  expect(verifyLedger(output)).toMatchObject({ ok: true, lastSeq: verifyLedger(database).lastSeq });
+});
+
+it("that a replica was let go for does not let it go again for what the snapshot of its new history holds", async () => {
+  using folder = tempDir("let-go");
+  const database = folder.join("app.db");
+  const store = memoryClient();
+  const slow = overriding(store, {
+    async put(key, body, options) {
+      if (key.includes("/snapshots/")) await sleep(500);
+      return store.put(key, body, options);
+    },
+  });
+  let away = false;
+  let letGo = 0;
+  await using writer = await spawnWriter("node-sqlite", database, { rate: 100, payloadBytes: 4000, reportEvery: 10 });
+  await writer.reached(50);
+  const target = { name: "memory", client: awayWhile(slow, () => away), syncIntervalMs: 20, ...NO_UPKEEP };
+  // The WAL does not begin anew, so it stays longer than it may be.
+  const tuning = { rotateFromBytes: 1 << 30, sealFromBytes: Infinity, retryWait: () => 20 };
+  const replication = await Replication.start({
+    databases: [{ path: database, replicas: [target], maxWalBytes: 2 << 20, tuning }],
+    logger: (_level, message) => {
+      if (message.includes("max-wal")) letGo += 1;
+    },
+  });
+  try {
+    await replication.sync();
+    away = true;
+    await expect.poll(() => letGo, { timeout: 60_000 }).toBe(1);
+    away = false;
+    await writer.reached(writer.committed() + 20);
+    await writer.stop();
+    await replication.sync({ signal: AbortSignal.timeout(30_000) });
+    expect(letGo).toBe(1);
   } finally {
     await replication.stop();
   }

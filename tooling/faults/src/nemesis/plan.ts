@@ -56,13 +56,15 @@ const moods: Readonly<Record<string, Mood>> = {
 
 const OFTEN = ["flaky", "flaky", "unheard", "late", "late", "twofold", "twofold", "resetting", "calm", "calm", "calm"];
 
-const liesOf = (lie: Lie): Mood => (random) => ({ ...mixed(random, honestFaults, 2), [lie]: 0.5 + some(random) });
+const liesOf =
+  (lie: Lie): Mood =>
+  (random) => ({ ...mixed(random, honestFaults, 2), [lie]: 0.5 + some(random) });
 
 const lyingMoods: Readonly<Record<string, Mood>> = Object.fromEntries(lies.map((lie) => [lie, liesOf(lie)]));
 
 function phasesOf(random: Random, lying: boolean, totalMs: number): Phase[] {
   const phases: Phase[] = [];
-  for (let left = totalMs; left > 0; ) {
+  for (let left = totalMs; left > 0;) {
     const ms = Math.min(left, 100 + random.below(400));
     const all = lying && random.below(2) === 0 ? lyingMoods : moods;
     // While nothing gets through, nothing can go wrong either: most of the time something does.
@@ -83,7 +85,7 @@ export function planOf(seed: number, scale = 1): TrialPlan {
   return {
     seed,
     lying,
-    clockGrainMs: random.pick([1, 1, 50, 250]),
+    clockGrainMs: random.pick([1, 1, 1000]),
     writer: {
       rate: random.pick([50, 200, 600]),
       payloadBytes: random.pick([40, 400, 3000]),

@@ -107,7 +107,13 @@ export class RemoteStore implements ReplicaClient {
     const answer = await withOwnSignal(
       call,
       async (signal) => {
-        const request = http.request({ socketPath: this.#socket, method, path: `${path}?${query}`, agent: false, signal });
+        const request = http.request({
+          socketPath: this.#socket,
+          method,
+          path: `${path}?${query}`,
+          agent: false,
+          signal,
+        });
         const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
           request.on("response", resolve).on("error", reject);
         });

@@ -35,7 +35,7 @@ export class ScheduleClock {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
-    for (let last = performance.now(); !signal.aborted; ) {
+    for (let last = performance.now(); !signal.aborted;) {
       await sleep(TICK_MS, undefined, { signal }).catch(() => {});
       const now = performance.now();
       if (this.#goesOn()) this.#ms += Math.min(now - last, LONGEST_TICK_MS);

@@ -74,7 +74,9 @@ function fail(response: http.ServerResponse, error: unknown): void {
     response.destroy();
     return;
   }
-  const known = ReplicaError.is(error) ? error : new ReplicaError({ code: "Unknown", operation: "get", reason: String(error) });
+  const known = ReplicaError.is(error)
+    ? error
+    : new ReplicaError({ code: "Unknown", operation: "get", reason: String(error) });
   const { code, retryable, message } = known;
   response.writeHead(500).end(JSON.stringify({ code, retryable, message }));
 }

@@ -70,7 +70,9 @@ export class Trial {
     const database = folder.join("app.db");
     const socket = folder.join("store.sock");
     await using _server = await serveStore(this.#nemesis, socket);
-    await using writer = await spawnWriter("node-sqlite", database, options, { env: { NODE_COMPILE_CACHE: compileCache } });
+    await using writer = await spawnWriter("node-sqlite", database, options, {
+      env: { NODE_COMPILE_CACHE: compileCache },
+    });
     await using workload =
       life === undefined ? undefined : await spawnWorkload(database, { seed: life, steps: 1e6, pauseMs: 20 });
     await using subject = new Subject({
@@ -222,7 +224,8 @@ export class Trial {
       await restored(client, (made) => this.#take(made, what, acknowledged));
       this.#count("moments");
     } catch (error) {
-      if (acknowledged > 0) this.#problems.push(`${what}: ${acknowledged} rows were acknowledged, but ${lineOf(error)}`);
+      if (acknowledged > 0)
+        this.#problems.push(`${what}: ${acknowledged} rows were acknowledged, but ${lineOf(error)}`);
     }
   }
 
@@ -268,4 +271,3 @@ function spread<T>(items: readonly T[], most: number): T[] {
 function lineOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message.split("\n")[0]}` : String(error);
 }
-
