@@ -7,10 +7,8 @@ function sum(records: readonly Readonly<Partial<Record<string, number>>>[]): str
   const total: Record<string, number> = {};
   for (const record of records)
     for (const [name, n] of Object.entries(record)) total[name] = (total[name] ?? 0) + (n ?? 0);
-  return Object.entries(total)
-    .toSorted()
-    .map(([name, n]) => `${name} ${n}`)
-    .join(", ");
+  const lines = Object.entries(total).map(([name, n]) => `${name} ${n}`);
+  return lines.toSorted((a, b) => (a < b ? -1 : 1)).join(", ");
 }
 
 export async function main(argv: readonly string[]): Promise<number> {

@@ -145,14 +145,17 @@ export class Nemesis implements ReplicaClient {
 
   // Whoever made the request may be dead by then. It may also come too late for its condition.
   #later(random: Random, what: () => Promise<unknown>): void {
-    const done = sleep(1 + random.below(this.#options.lateMs))
-      .then(what)
-      .then(
-        () => {},
-        () => {},
-      )
-      .finally(() => this.#late.delete(done));
+    const done = this.#afterwards(1 + random.below(this.#options.lateMs), what).finally(() => this.#late.delete(done));
     this.#late.add(done);
+  }
+
+  async #afterwards(ms: number, what: () => Promise<unknown>): Promise<void> {
+    await sleep(ms);
+    try {
+      await what();
+    } catch {
+      // Nobody waits for its answer.
+    }
   }
 }
 

@@ -54,14 +54,16 @@ async function clientOf(folder: string): Promise<ReplicaClient> {
 async function start(): Promise<Replication> {
   const { syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs, maxWalBytes, hurry } = options;
   const times = { syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs };
-  const clients = await Promise.all(options.databases.map(({ folder }) => clientOf(folder)));
+  const databases = await Promise.all(
+    options.databases.map(async ({ path, folder }) => ({ path, folder, client: await clientOf(folder) })),
+  );
   return Replication.start({
     logger,
-    databases: options.databases.map(({ path, folder }, n) => ({
+    databases: databases.map(({ path, folder, client }) => ({
       path,
       maxWalBytes,
       tuning: { ...options.tuning, retryWait: (ms) => ms / hurry },
-      replicas: [{ name: folder, client: clients[n] as ReplicaClient, leased: options.leaseMs > 0, ...times }],
+      replicas: [{ name: folder, client, leased: options.leaseMs > 0, ...times }],
     })),
   });
 }

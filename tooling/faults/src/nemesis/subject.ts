@@ -56,19 +56,23 @@ export class Subject implements AsyncDisposable {
 
   start(): void {
     const args = ["--conditions=@litewake/source", "--disable-warning=ExperimentalWarning", program];
-    const process_ = new ManagedProcess(process.execPath, [...args, JSON.stringify(this.#options.options)], {
+    const started = new ManagedProcess(process.execPath, [...args, JSON.stringify(this.#options.options)], {
       env: { NODE_COMPILE_CACHE: compileCache },
     });
-    this.#process = process_;
+    this.#process = started;
     this.#read = 0;
     this.#asked = new Map();
     this.#killed = false;
     this.#up = false;
-    void process_.ended.then(() => {
-      this.look();
-      if (this.#process === process_) this.#up = true;
-      if (!this.#killed) this.#options.onEnded(this.said.at(-1)?.message ?? process_.lines.slice(-3).join(" "));
-    });
+    void this.#watch(started);
+  }
+
+  async #watch(started: ManagedProcess): Promise<void> {
+    await started.ended;
+    this.look();
+    if (this.#process !== started) return;
+    this.#up = true;
+    if (!this.#killed) this.#options.onEnded(this.said.at(-1)?.message ?? started.lines.slice(-3).join(" "));
   }
 
   /** Takes in what it has said. */
