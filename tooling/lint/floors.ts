@@ -18,6 +18,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   shipping: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/", "replica/", "database/"],
   restore: ["errors.ts", "logger.ts", "steps.ts", "wal/", "codec/", "backend/", "replica/"],
   verify: ["errors.ts", "logger.ts", "wal/", "codec/", "backend/", "replica/", "restore/"],
+  drill: ["errors.ts", "logger.ts", "backend/", "replica/", "shipping/", "restore/"],
   fleet: [
     "errors.ts",
     "logger.ts",

@@ -23,6 +23,9 @@ export {
   type ReplicationOptions,
   type SyncedDatabase,
 } from "./shipping/replication.ts";
+export type { DrillOutcome, DrillStatus } from "./shipping/drill-status.ts";
+export { Drills, type DrillsOptions, type DrillTarget, type ProveRestorable } from "./drill/drills.ts";
+export { type DrillProof, type DrillTask, proveRestorable } from "./drill/prove-restorable.ts";
 export { Fleet, type FleetOptions, type TakenPoint } from "./fleet/fleet.ts";
 export { Lease, leased, type LeaseOptions } from "./fleet/lease.ts";
 export { fnv1a32, fnv1a64, type HashBits, shardOf } from "./fleet/hash.ts";
@@ -46,6 +49,7 @@ export { type FleetVerifyReport, type FleetVerifyRequest, verifyFleet } from "./
 export type { PointsProof } from "./fleet/verify-own.ts";
 export { reshard, type ReshardRequest, type ReshardResult } from "./fleet/reshard/reshard.ts";
 export type { SpreadTable } from "./fleet/reshard/redistribute.ts";
+export { metaFolder } from "./database/local-state.ts";
 export { noteRestored } from "./shipping/restored-state.ts";
 export { type Pin, planRetention } from "./replica/retention-plan.ts";
 export type { BestEffort } from "./restore/best-effort.ts";

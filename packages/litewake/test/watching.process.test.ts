@@ -43,7 +43,7 @@ describe("a running Litewake", () => {
     const [header = "", ...rows] = stdout.trim().split("\n");
     expect({ code, header: header.split(/ {2,}/) }).toEqual({
       code: 0,
-      header: ["database", "state", "wal", "replica", "replica state", "lag", "pending", "position"],
+      header: ["database", "state", "wal", "replica", "replica state", "lag", "pending", "position", "drill"],
     });
     expect(rows.map((row) => row.split(/ {2,}/).slice(0, 2))).toEqual(
       ["shard_0", "shard_1", "dlq"].map((name) => [container.file(`${name}.db`), "following"]),

@@ -111,6 +111,9 @@ export class Fleet implements AsyncDisposable {
     return this.#parts.manifest();
   }
 
+  /** As `Replication.look`; every database has one replica, named as its folder. */
+  look: Replication["look"] = (...args) => this.#replication.look(...args);
+
   /** Resolves when the replica has acknowledged what is committed in each database at the time of the call. */
   sync(options: { readonly signal?: AbortSignal } = {}): Promise<SyncedDatabase[]> {
     return this.#replication.sync(options);

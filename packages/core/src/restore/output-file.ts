@@ -38,22 +38,28 @@ export class OutputFile implements AsyncDisposable {
   /** Where it is now. */
   readonly temporary: string;
   readonly #handle: FileHandle;
+  /** Nobody wants it after a power loss. */
+  readonly #scratch: boolean;
   #open = true;
   #published = false;
 
-  private constructor(output: string, temporary: string, handle: FileHandle) {
+  private constructor(output: string, temporary: string, handle: FileHandle, scratch: boolean) {
     this.output = output;
     this.temporary = temporary;
     this.#handle = handle;
+    this.#scratch = scratch;
   }
 
-  /** Creates missing folders, for the user alone, and the temporary file. `mode` is subject to the umask. */
-  static async create(output: string, mode: number): Promise<OutputFile> {
+  /** Creates missing folders, for the user alone, and the temporary file. `mode` is subject to the umask; `scratch`: it is never synced. */
+  static async create(
+    output: string,
+    { mode, scratch = false }: { readonly mode: number; readonly scratch?: boolean },
+  ): Promise<OutputFile> {
     await checkOutput(output);
     const temporary = `${output}.litewake-${process.pid}-${randomBytes(4).toString("hex")}.tmp`;
     try {
       await mkdir(path.dirname(output), { recursive: true, mode: 0o700 });
-      return new OutputFile(output, temporary, await open(temporary, "wx+", mode));
+      return new OutputFile(output, temporary, await open(temporary, "wx+", mode), scratch);
     } catch (error) {
       throw outputError(error, output);
     }
@@ -91,7 +97,7 @@ export class OutputFile implements AsyncDisposable {
 
   /** Brings everything written so far to the disk. */
   async sync(): Promise<void> {
-    await this.#handle.sync();
+    if (!this.#scratch) await this.#handle.sync();
   }
 
   /**
@@ -106,7 +112,7 @@ export class OutputFile implements AsyncDisposable {
       await this.#takeName();
       step("restore:named");
       this.#published = true;
-      await syncFolder(path.dirname(this.output));
+      if (!this.#scratch) await syncFolder(path.dirname(this.output));
       return { ino: String(ino), size: Number(size), mtimeNs: String(mtimeNs) };
     } catch (error) {
       throw outputError(error, this.output);

@@ -44,6 +44,10 @@ export interface RestoreRequest {
   readonly logger?: Logger;
   /** Permission bits of the output, subject to the umask; default 0600. */
   readonly mode?: number;
+  /** Told before anything is fetched or written; what it throws ends the restore. */
+  readonly onPlan?: (plan: RestorePlan) => void | Promise<void>;
+  /** The output will be thrown away: nothing is made to last a power loss. Default false. */
+  readonly scratch?: boolean;
   /**
    * Where every replica is damaged, go back to the newest point that can be proved, and say in `bestEffort` what that costs.
    * Not together with an exact place. Default false.
@@ -115,7 +119,9 @@ async function carryOut(source: ReplicaSource, plan: RestorePlan, request: Resto
   const startedMs = performance.now();
   const progress = new ProgressMeter(plan.bytes, plan.segmentCount, request.onProgress);
   step("restore:planned");
-  await using output = await OutputFile.create(request.output, request.mode ?? 0o600);
+  await request.onPlan?.(plan);
+  const how = { mode: request.mode ?? 0o600, scratch: request.scratch ?? false };
+  await using output = await OutputFile.create(request.output, how);
   step("restore:created");
   try {
     progress.enter("fetch");

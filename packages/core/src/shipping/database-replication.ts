@@ -16,6 +16,7 @@ import { DatabaseSession } from "./database-session.ts";
 import { refuseMissing } from "./resume.ts";
 import type { Lockable } from "./barrier.ts";
 import type { CutPosition } from "./shipper.ts";
+import { type Look, lookAtStandingFile, LookInterrupted, requireSameHistory, type Seen } from "./standing-still.ts";
 import { ReplicaShipping, type ReplicaStatus, type ReplicaTarget } from "./replica-shipping.ts";
 
 /** A database to follow. Sizes in bytes. */
@@ -82,6 +83,7 @@ export class DatabaseReplicator implements Lockable {
   #replaced = false;
   #finished: Promise<void> = Promise.resolve();
   #watching: (() => void)[] = [];
+  readonly #looks = new Set<{ readonly stop: AbortController; readonly ended: Promise<void> }>();
 
   constructor(
     options: DatabaseReplication,
@@ -362,6 +364,7 @@ export class DatabaseReplicator implements Lockable {
 
   // Nothing may read the log any more when it is closed; a call that does not heed its signal is not waited for long.
   async #stopShipping(): Promise<void> {
+    await this.#endLooks();
     for (const shipping of this.#shippings) shipping.stop();
     const late = new AbortController();
     await Promise.race([
@@ -450,6 +453,40 @@ export class DatabaseReplicator implements Lockable {
       positions,
       durable: (signal) => Promise.race([durable(), aborted(signal, () => this.#lateLine())]),
     };
+  }
+
+  /**
+   * Has `work` look at the database file while it stands still, at a place that a restore of this replica reaches exactly, and
+   * waits until the replica has acknowledged that. Undefined: not possible now (the database is not there, or not followed
+   * yet; the replica has no snapshot). Throws `LookInterrupted` where it must be tried again, and as `sync`.
+   */
+  async look<T>(replica: string, signal: AbortSignal, work: Look<T>["work"]): Promise<Seen<T> | undefined> {
+    const session = this.#session;
+    const shipping = this.#shippings.find(({ target }) => target.name === replica);
+    if (session === undefined || shipping === undefined) return undefined;
+    const stop = new AbortController();
+    const signals = AbortSignal.any([signal, stop.signal]);
+    const looking = lookAtStandingFile({ session, shipper: shipping.shipper, signal: signals, work });
+    const ended = looking.then(
+      () => {},
+      () => {},
+    );
+    const entry = { stop, ended };
+    this.#looks.add(entry);
+    void ended.then(() => this.#looks.delete(entry));
+    const seen = await looking.catch((error: unknown) => {
+      throw stop.signal.aborted ? new LookInterrupted() : error;
+    });
+    if (seen === undefined) return undefined;
+    const durable = Promise.race([shipping.shipped(seen.logPlace), aborted(signal, () => this.#lateLine())]);
+    requireSameHistory(this.path, seen.place, await durable);
+    return seen;
+  }
+
+  // Nobody may read the file when it is closed.
+  async #endLooks(): Promise<void> {
+    for (const { stop } of this.#looks) stop.abort(new LookInterrupted());
+    await Promise.all([...this.#looks].map(({ ended }) => ended));
   }
 
   #lateLine(): string {

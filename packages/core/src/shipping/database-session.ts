@@ -14,7 +14,7 @@ import { step } from "../steps.ts";
 import { framesBefore } from "../wal/frame.ts";
 import type { Continuity, LocalEvidence } from "./continuity.ts";
 import { LiveLog } from "./live-log.ts";
-import type { HeldDatabase, ShipperHost } from "./shipper-host.ts";
+import type { HeldDatabase, HoldOptions, ShipperHost } from "./shipper-host.ts";
 import type { Shipper } from "./shipper.ts";
 
 /** Time stamps of a file system may be as coarse as this: a file changed so recently may change again unseen. */
@@ -47,6 +47,7 @@ export class DatabaseSession implements ShipperHost {
   readonly #state: LocalStateFile;
   #holders = 0;
   #holding: Promise<void> = Promise.resolve();
+  #holdWanted: (() => void) | undefined;
   #rotationWanted = false;
   /** The log's end at the last tick. */
   #seen: LogPlace = { epoch: 0, offset: 0 };
@@ -209,43 +210,47 @@ export class DatabaseSession implements ShipperHost {
     }
   }
 
-  async hold(signal: AbortSignal): Promise<HeldDatabase> {
+  async hold(signal: AbortSignal, { onHeld, onWanted }: HoldOptions = {}): Promise<HeldDatabase> {
     const before = this.#holding;
     let release: () => void = () => {};
     this.#holding = new Promise((resolve) => {
       release = resolve;
     });
+    this.#holdWanted?.();
     await before;
     this.#holders++;
+    this.#holdWanted = onWanted;
+    const letGo = (): void => {
+      this.#holders--;
+      this.#holdWanted = undefined;
+      release();
+    };
     try {
-      const frozen = await this.#freeze(signal);
+      const frozen = await this.#freeze(signal, onHeld);
       step("snapshot:frozen");
       const turn = this.#fileTurns;
-      return {
-        ...frozen,
-        valid: () => this.#fileTurns === turn,
-        release: () => {
-          this.#holders--;
-          release();
-        },
-      };
+      return { ...frozen, valid: () => this.#fileTurns === turn, release: letGo };
     } catch (error) {
-      this.#holders--;
-      release();
+      letGo();
       throw error;
     }
   }
 
-  async #freeze(signal: AbortSignal): Promise<{ epoch: number; offset: number; sizeBytes: number }> {
+  async #freeze(
+    signal: AbortSignal,
+    onHeld: HoldOptions["onHeld"],
+  ): Promise<Pick<HeldDatabase, "epoch" | "offset" | "sizeBytes" | "at">> {
     const started = performance.now();
     for (;;) {
       signal.throwIfAborted();
+      const at = new Date();
       this.follower.observe();
       const waited = performance.now() - started;
       const offset = this.follower.mode === "mark" || waited > AWAIT_MARK_MS ? this.follower.freeze() : undefined;
       if (offset !== undefined) {
         const { epoch } = this.follower;
-        return { epoch: epoch.number, offset, sizeBytes: databaseBytesAt(this.database, epoch, offset) };
+        onHeld?.({ epoch: epoch.number, offset });
+        return { epoch: epoch.number, offset, sizeBytes: databaseBytesAt(this.database, epoch, offset), at };
       }
       // Not frozen: perhaps since somebody's RESTART or TRUNCATE waits for our mark. It goes first.
       if (this.follower.mode === "mark") this.#yieldToWaiting();

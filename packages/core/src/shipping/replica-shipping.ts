@@ -7,6 +7,7 @@ import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
 import type { Pin } from "../replica/retention-plan.ts";
 import { Retention } from "../replica/retention.ts";
+import type { DrillStatus } from "./drill-status.ts";
 import { SegmentMoved } from "./segment.ts";
 import type { ShipperHost } from "./shipper-host.ts";
 import { causeOf, IndexFull, isFatal, Shipper, type ShipperTarget } from "./shipper.ts";
@@ -46,6 +47,8 @@ export interface ReplicaStatus {
   readonly lagMs: number;
   /** The reason of the last failure while it lasts. */
   readonly error: string | undefined;
+  /** Where drills are held. */
+  readonly drill?: DrillStatus | undefined;
 }
 
 interface Waiter {

@@ -10,6 +10,8 @@ import {
   type DatabaseStatus,
 } from "./database-replication.ts";
 
+import type { Look, Seen } from "./standing-still.ts";
+
 export type { DatabaseReplication, DatabaseStatus } from "./database-replication.ts";
 export type { ReplicaState, ReplicaStatus, ReplicaTarget } from "./replica-shipping.ts";
 
@@ -111,6 +113,16 @@ export class Replication implements AsyncDisposable {
     if (barrier === undefined) return undefined;
     const cuts = barrier.value.filter((cut) => cut !== undefined);
     return cuts.length < databases.length ? undefined : { databases: cuts, heldMs: barrier.heldMs };
+  }
+
+  /** As `DatabaseReplicator.look`, of the database at `path`; undefined also where there is none. */
+  async look<T>(
+    path: string,
+    replica: string,
+    signal: AbortSignal,
+    work: Look<T>["work"],
+  ): Promise<Seen<T> | undefined> {
+    return this.#databases.find((database) => database.path === path)?.look(replica, signal, work);
   }
 
   /** Changes with every commit that was seen in any database; empty while there is none. */

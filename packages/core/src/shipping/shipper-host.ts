@@ -1,4 +1,5 @@
 // What a shipper needs of the database it ships: the log, the file standing still, and evidence of what happened before.
+import type { LogPlace } from "../database/epoch.ts";
 import type { FrozenDatabase } from "../database/frozen-copy.ts";
 import type { LiveDatabase } from "../database/live-database.ts";
 import type { Logger } from "../logger.ts";
@@ -7,7 +8,16 @@ import type { LiveLog } from "./live-log.ts";
 
 /** The database standing still until `release` is called. */
 export interface HeldDatabase extends FrozenDatabase {
+  /** Whatever was committed before this time is in it. */
+  readonly at: Date;
   release(): void;
+}
+
+export interface HoldOptions {
+  /** Called in the same turn in which the file came to stand still, with the place of its state. */
+  readonly onHeld?: (place: LogPlace) => void;
+  /** Called when somebody else waits for the hold, once or more often. */
+  readonly onWanted?: () => void;
 }
 
 export interface ShipperHost {
@@ -22,7 +32,7 @@ export interface ShipperHost {
   /** Makes the unshipped tail of an older WAL readable as the epoch before the current one. */
   adoptTail(found: Extract<Continuity, { kind: "spooled" | "old-tail" }>): number | undefined;
   /** Waits until the database file stands still; one holder at a time. */
-  hold(signal: AbortSignal): Promise<HeldDatabase>;
+  hold(signal: AbortSignal, options?: HoldOptions): Promise<HeldDatabase>;
   /** Waits a moment for a WAL that is short, so that a new generation need not begin with a long segment. */
   shortWal(signal: AbortSignal): Promise<void>;
   /** Asks for a rotation at the next chance, whatever the WAL's size. */

@@ -30,12 +30,16 @@ export interface ReplicaConfig {
   readonly retentionCheckIntervalMs: number;
   /** A lease that was not renewed for so long may be taken over; 0: none is kept. */
   readonly leaseMs: number;
+  /** A drill is held so often: the database is restored elsewhere and compared; 0: never. */
+  readonly verifyIntervalMs: number;
 }
 
 export interface DatabaseConfig {
   /** Absolute. */
   readonly path: string;
   readonly metaPath: string | undefined;
+  /** Where drills restore to; undefined: in the folder of the local state. Absolute. */
+  readonly verifyPath: string | undefined;
   readonly maxWalBytes: number | undefined;
   /** Whether a rotation may take the write lock for a moment. */
   readonly sealed: boolean;
@@ -74,6 +78,8 @@ export interface FleetConfig {
   readonly restoreOnBoot: boolean;
   /** 0: restore points only when asked for. */
   readonly pointsIntervalMs: number;
+  /** Where drills restore to; undefined: in each database's folder of local state. Absolute. */
+  readonly verifyPath: string | undefined;
   readonly maxWalBytes: number | undefined;
   readonly sealed: boolean;
   /** Which rows `litewake reshard` moves. */
@@ -116,7 +122,7 @@ export interface Config {
 /** How a replica is kept. Milliseconds. */
 export type ReplicaIntervals = Pick<
   ReplicaConfig,
-  "syncIntervalMs" | "snapshotIntervalMs" | "retentionMs" | "retentionCheckIntervalMs" | "leaseMs"
+  "syncIntervalMs" | "snapshotIntervalMs" | "retentionMs" | "retentionCheckIntervalMs" | "leaseMs" | "verifyIntervalMs"
 >;
 
 const HOUR_MS = 3_600_000;
@@ -129,6 +135,8 @@ export const REPLICA_DEFAULTS: ReplicaIntervals = {
   retentionCheckIntervalMs: HOUR_MS,
   // Each database has a root of its own here, and a lease costs a request each ten seconds: only where it is asked for.
   leaseMs: 0,
+  // A drill reads the whole replica: what that costs, only its owner knows.
+  verifyIntervalMs: 0,
 };
 
 export const DEFAULT_WATCH: WatchConfig = { addr: undefined, staleMs: 300_000, heartbeat: undefined };

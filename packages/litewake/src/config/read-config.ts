@@ -33,6 +33,7 @@ const GLOBAL_KEYS = [
 const DATABASE_KEYS = [
   "path",
   "meta-path",
+  "verify-path",
   "monitor-interval",
   "checkpoint-interval",
   "min-checkpoint-page-count",
@@ -103,9 +104,11 @@ function readDatabase(entry: YamlMap, context: ReplicaContext): DatabaseConfig {
   if (barrier !== "sealed" && barrier !== "none")
     throw entry.error("barrier", `barrier: ${JSON.stringify(barrier)} is not known`, "sealed or none");
   const metaPath = entry.string("meta-path");
+  const verifyPath = entry.string("verify-path");
   return {
     path: absolute(given, context),
     metaPath: metaPath === undefined ? undefined : absolute(metaPath, context),
+    verifyPath: verifyPath === undefined ? undefined : absolute(verifyPath, context),
     maxWalBytes: entry.size("max-wal"),
     sealed: barrier === "sealed",
     replicas: readReplicas(replicas, context),

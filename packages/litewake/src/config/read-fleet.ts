@@ -3,20 +3,21 @@ import path from "node:path";
 import type { HashBits, Sharding } from "@litewake/core";
 import { checkKey, type SettingValue } from "@litewake/core/backend";
 import { absolute } from "./absolute.ts";
-import type {
-  Config,
-  DatabaseConfig,
-  FleetConfig,
-  PatternLayout,
-  ReplicaConfig,
-  ReshardConfig,
-  ShardLayout,
+import {
+  type Config,
+  type DatabaseConfig,
+  type FleetConfig,
+  type PatternLayout,
+  type ReplicaConfig,
+  type ReshardConfig,
+  type ShardLayout,
+  REPLICA_DEFAULTS,
 } from "./config.ts";
 import type { ReadOptions } from "./read-config.ts";
 import { readLogging } from "./read-logging.ts";
 import { readWatch, watchKeys } from "./read-watch.ts";
 import { readAge } from "./read-age.ts";
-import { canonicalType } from "./read-replica.ts";
+import { canonicalType, drillInterval } from "./read-replica.ts";
 import type { YamlMap } from "./yaml-map.ts";
 
 const KEYS = [
@@ -35,6 +36,8 @@ const KEYS = [
   "hash",
   "points",
   "lease",
+  "verify_interval",
+  "verify_path",
   "retention_check_interval",
   "max_wal",
   "barrier",
@@ -86,8 +89,11 @@ export function readFleet(root: YamlMap, options: ReadOptions): Omit<Config, "fo
     retentionMs: block.duration("retention") ?? DEFAULTS.retention,
     retentionCheckIntervalMs: block.duration("retention_check_interval", 1) ?? DEFAULTS.check,
     leaseMs: block.duration("lease") ?? DEFAULTS.lease,
+    verifyIntervalMs: drillInterval(block, "verify_interval") ?? REPLICA_DEFAULTS.verifyIntervalMs,
   };
+  const verifyPath = block.string("verify_path");
   const rest = {
+    verifyPath: verifyPath === undefined ? undefined : absolute(verifyPath, options),
     restoreOnBoot: block.boolean("restore_on_boot") ?? true,
     pointsIntervalMs: block.duration("points") ?? DEFAULTS.points,
     maxWalBytes: block.size("max_wal"),
@@ -275,14 +281,20 @@ function databasesOf(fleet: FleetConfig): DatabaseConfig[] {
 
 /** One member of a fleet as a database with one replica. */
 export function memberConfig(fleet: FleetConfig, name: string): DatabaseConfig {
-  const { root, maxWalBytes, sealed } = fleet;
+  const { maxWalBytes, sealed } = fleet;
   return {
     path: fileOf(fleet, name),
     metaPath: undefined,
+    verifyPath: fleet.verifyPath,
     maxWalBytes,
     sealed,
-    replicas: [{ ...root, url: below(root.url ?? "", name) }],
+    replicas: [memberReplica(fleet, name)],
   };
+}
+
+/** The replica of one member. */
+export function memberReplica({ root }: FleetConfig, name: string): ReplicaConfig {
+  return { ...root, url: below(root.url ?? "", name) };
 }
 
 function below(url: string, name: string): string {

@@ -26,6 +26,7 @@ const REPLICA_KEYS: readonly string[] = [
   "sync-interval",
   "snapshot-interval",
   "validation-interval",
+  "verify-interval",
   "age",
   "lease",
 ];
@@ -61,12 +62,6 @@ export function readReplica(entry: YamlMap, context: ReplicaContext): ReplicaCon
   const type = replicaType(entry, url, context);
   proveKeys(entry, type, context);
   proveWhere(entry, url);
-  if (entry.has("validation-interval")) {
-    entry.duration("validation-interval");
-    context.warnings.push(
-      `${entry.at("validation-interval")}: validation-interval is not acted upon yet; a restore proves what it reads`,
-    );
-  }
   const { settings, places } = settingsOf(entry, type, context);
   return {
     name: entry.string("name") ?? type,
@@ -81,7 +76,22 @@ export function readReplica(entry: YamlMap, context: ReplicaContext): ReplicaCon
     retentionCheckIntervalMs:
       entry.duration("retention-check-interval", 1) ?? REPLICA_DEFAULTS.retentionCheckIntervalMs,
     leaseMs: entry.duration("lease") ?? REPLICA_DEFAULTS.leaseMs,
+    verifyIntervalMs: verifyInterval(entry),
   };
+}
+
+/** Litestream's validation restores too, and compares with what it restored the last time; ours, with the live database. */
+function verifyInterval(entry: YamlMap): number {
+  const [ours, theirs] = ["verify-interval", "validation-interval"] as const;
+  if (entry.has(ours) && entry.has(theirs))
+    throw entry.error(theirs, `${ours} and ${theirs} cannot stand together`, "they mean the same; keep one of them");
+  return drillInterval(entry, entry.has(theirs) ? theirs : ours) ?? REPLICA_DEFAULTS.verifyIntervalMs;
+}
+
+/** `0s`, or a second at least: a drill takes a process of its own. */
+export function drillInterval(entry: YamlMap, key: string): number | undefined {
+  const ms = entry.duration(key);
+  return ms === 0 ? 0 : entry.duration(key, 1000);
 }
 
 /** The scheme of a URL says the type, as in Litestream; `type:` only where there is none, or a third party's package is named. */

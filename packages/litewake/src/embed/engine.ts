@@ -65,6 +65,7 @@ class Engine {
         logger: this.logger,
         newHistory,
         takeOver,
+        loading: { packages: config.backends, from: [cwd] },
         signal: stop.signal,
       });
       setInterval(() => this.#tellStatus(), STATUS_MS).unref();

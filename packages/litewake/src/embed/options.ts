@@ -30,6 +30,10 @@ export interface ReplicationSettings {
   readonly points?: string;
   /** A lease that was not renewed for so long may be taken over; `"0s"`: none is kept. */
   readonly lease?: string;
+  /** How often a drill is held: each database restored elsewhere and compared with the live one; default never. */
+  readonly verify_interval?: string;
+  /** Where drills restore to; default beside each database. */
+  readonly verify_path?: string;
   readonly max_wal?: string;
   readonly barrier?: "sealed" | "none";
   /** Client-side encryption. Without `recipients` it is for the identities' own. Needs the package `age-encryption`. */

@@ -2,14 +2,18 @@
 import {
   type DatabaseReplication,
   type DatabaseStatus,
+  type Drills,
   type Lease,
   leased,
   LitewakeError,
   type Logger,
+  metaFolder,
   Replication,
 } from "@litewake/core";
 import type { ReplicaClient } from "@litewake/core/backend";
 import type { DatabaseConfig, ReplicaConfig } from "../config/config.ts";
+import type { BackendLoading } from "../backends.ts";
+import { type DrilledReplica, startDrills, withDrills } from "../drill/running-drills.ts";
 import { takeLease } from "./lease.ts";
 
 export interface DatabasesStart {
@@ -19,6 +23,8 @@ export interface DatabasesStart {
   readonly newHistory: boolean;
   /** Take a lease from whoever holds it, without waiting. */
   readonly takeOver: boolean;
+  /** How a drill's process finds what it needs. */
+  readonly loading: BackendLoading;
   /** Ends the wait for a lease. */
   readonly signal: AbortSignal;
 }
@@ -27,10 +33,12 @@ export interface DatabasesStart {
 export class RunningDatabases {
   readonly #replication: Replication;
   readonly #leases: readonly Lease[];
+  readonly #drills: Drills;
 
-  private constructor(replication: Replication, leases: readonly Lease[]) {
+  private constructor(replication: Replication, leases: readonly Lease[], drills: Drills) {
     this.#replication = replication;
     this.#leases = leases;
+    this.#drills = drills;
   }
 
   /** Throws as `Lease.acquire` and `Replication.start`; then nothing runs. */
@@ -38,8 +46,11 @@ export class RunningDatabases {
     const leases: Lease[] = [];
     try {
       const databases = await allOf(start.databases.map((database) => replicationOf(database, start, leases)));
-      const { logger, newHistory } = start;
-      return new RunningDatabases(await Replication.start({ databases, logger, newHistory }), leases);
+      const { logger, newHistory, loading } = start;
+      const replication = await Replication.start({ databases, logger, newHistory });
+      const drilled = start.databases.flatMap((database, n) => drilledReplicas(database, databases[n]));
+      const look: Replication["look"] = (...args) => replication.look(...args);
+      return new RunningDatabases(replication, leases, startDrills({ look, replicas: () => drilled, loading, logger }));
     } catch (error) {
       await Promise.all(leases.map((lease) => lease.release()));
       throw start.signal.aborted ? new LitewakeError("aborted", "the start was cancelled", { cause: error }) : error;
@@ -55,18 +66,34 @@ export class RunningDatabases {
   }
 
   get status(): readonly DatabaseStatus[] {
-    return this.#replication.status;
+    return withDrills(this.#replication.status, this.#drills);
   }
 
   async stop(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const announced = this.#leases.map((lease) => lease.announceEnd());
     try {
+      await this.#drills[Symbol.asyncDispose]();
       await this.#replication.stop(options);
     } finally {
       await Promise.all(announced);
       await Promise.all(this.#leases.map((lease) => lease.release()));
     }
   }
+}
+
+function drilledReplicas(
+  { path, metaPath, verifyPath, replicas }: DatabaseConfig,
+  running: DatabaseReplication | undefined,
+): DrilledReplica[] {
+  return replicas.map((replica, n) => ({
+    path,
+    name: replica.name,
+    url: running?.replicas[n]?.client.url ?? "",
+    intervalMs: replica.verifyIntervalMs,
+    metaFolder: metaFolder(path, metaPath),
+    folder: verifyPath,
+    replica,
+  }));
 }
 
 /** Waits for all, so that whatever was taken on the way is known when the first failure is thrown. */

@@ -2,15 +2,20 @@
 import fs from "node:fs";
 import {
   type DatabaseStatus,
+  type Drills,
   Fleet,
   Lease,
   LitewakeError,
   type Logger,
+  metaFolder,
   type SyncedDatabase,
   type TakenPoint,
 } from "@litewake/core";
-import type { ReplicaClient } from "@litewake/core/backend";
+import { prefixed, type ReplicaClient } from "@litewake/core/backend";
+import type { BackendLoading } from "../backends.ts";
 import type { FleetConfig } from "../config/config.ts";
+import { memberReplica, nameOf } from "../config/read-fleet.ts";
+import { type DrilledReplica, startDrills, withDrills } from "../drill/running-drills.ts";
 import { Arrivals } from "./arrivals.ts";
 import { membersOf } from "./members.ts";
 import { takeLease } from "./lease.ts";
@@ -26,6 +31,8 @@ export interface FleetStart {
   readonly newHistory: boolean;
   /** Take the lease from whoever holds it, without waiting. */
   readonly takeOver: boolean;
+  /** How a drill's process finds what it needs. */
+  readonly loading: BackendLoading;
   /** Ends the restore. */
   readonly signal: AbortSignal;
   /** A line of progress on the terminal while it is restored. */
@@ -37,11 +44,15 @@ export class RunningFleet {
   readonly #fleet: Fleet;
   readonly #arrivals: Arrivals;
   readonly #lease: Lease | undefined;
+  readonly #drills: Drills;
 
-  private constructor(fleet: Fleet, lease: Lease | undefined, { fleet: config, logger }: FleetStart) {
+  private constructor(fleet: Fleet, lease: Lease | undefined, start: FleetStart) {
+    const { fleet: config, logger, loading } = start;
     this.#fleet = fleet;
     this.#lease = lease;
     this.#arrivals = new Arrivals(fleet, config, logger);
+    const replicas = (): DrilledReplica[] => fleet.status.map(({ path }) => drilledReplica(path, start));
+    this.#drills = startDrills({ look: fleet.look, replicas, loading, logger });
   }
 
   /** Throws as `Lease.acquire`, `restoreFleet` and `Fleet.start`; then nothing runs. */
@@ -89,7 +100,7 @@ export class RunningFleet {
   }
 
   get status(): readonly DatabaseStatus[] {
-    return this.#fleet.status;
+    return withDrills(this.#fleet.status, this.#drills);
   }
 
   /** As `Fleet.sync`, of all databases that are there at the time of the call. */
@@ -107,6 +118,7 @@ export class RunningFleet {
   async stop(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const announced = this.#lease?.announceEnd();
     try {
+      await this.#drills[Symbol.asyncDispose]();
       await this.#arrivals.stop();
       await this.#fleet.stop(options);
     } finally {
@@ -114,6 +126,19 @@ export class RunningFleet {
       await this.#lease?.release();
     }
   }
+}
+
+function drilledReplica(path: string, { fleet, client }: FleetStart): DrilledReplica {
+  const name = nameOf(fleet, path);
+  return {
+    path,
+    name,
+    url: prefixed(client, name).url,
+    intervalMs: fleet.root.verifyIntervalMs,
+    metaFolder: metaFolder(path),
+    folder: fleet.verifyPath,
+    replica: { ...memberReplica(fleet, name), name },
+  };
 }
 
 async function leaseFor({

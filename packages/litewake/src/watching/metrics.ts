@@ -1,5 +1,6 @@
 // The report as Prometheus reads it (text exposition format 0.0.4). Litestream's names where they mean the same.
 import fs from "node:fs";
+import type { DrillStatus } from "@litewake/core";
 import type { Report, Watched } from "./report.ts";
 
 interface Sample {
@@ -15,7 +16,7 @@ interface Family {
 }
 
 export function metricsOf(report: Report, { operations }: Watched): string {
-  return [...databaseFamilies(report), ...operationFamilies(operations)].map(render).join("");
+  return [...databaseFamilies(report), ...drillFamilies(report), ...operationFamilies(operations)].map(render).join("");
 }
 
 function databaseFamilies({ databases, healthy }: Report): Family[] {
@@ -82,6 +83,61 @@ function databaseFamilies({ databases, healthy }: Report): Family[] {
       ({ position }) => position?.offset ?? 0,
     ),
   ];
+}
+
+/** Only of replicas on which drills are held. */
+function drillFamilies({ databases }: Report): Family[] {
+  const drilled = databases.flatMap(({ path, replicas }) =>
+    replicas.flatMap(({ name, drill }) => (drill === undefined ? [] : [{ labels: { db: path, name }, drill }])),
+  );
+  const gauge = (name: string, help: string, value: (drill: DrillStatus) => number | undefined): Family => ({
+    name,
+    type: "gauge",
+    help,
+    samples: drilled.flatMap(({ labels, drill }) => {
+      const known = value(drill);
+      return known === undefined ? [] : [{ labels, value: known }];
+    }),
+  });
+  const ended = (value: (drill: DrillStatus) => number) => (drill: DrillStatus) =>
+    drill.outcome === null ? undefined : value(drill);
+  const runs = drilled.flatMap(({ labels, drill }) =>
+    Object.entries(drill.runs).map(([outcome, value]) => ({ labels: { ...labels, outcome }, value })),
+  );
+  const families: Family[] = [
+    gauge(
+      "litewake_drill_ok",
+      "1: the last drill brought the database back, 0: the replica did not.",
+      ({ outcome, proved }) => (outcome === null ? undefined : Number(outcome !== "failed" && proved !== null)),
+    ),
+    gauge(
+      "litewake_drill_proved_timestamp_seconds",
+      "Everything committed before this moment was restored and compared, seconds since 1970.",
+      ({ proved }) => (proved === null ? undefined : proved.moment.getTime() / 1000),
+    ),
+    gauge(
+      "litewake_drill_proved_index",
+      "WAL index of the place that was restored.",
+      ({ proved }) => proved?.position.index,
+    ),
+    gauge(
+      "litewake_drill_proved_offset",
+      "Offset of the place that was restored, bytes.",
+      ({ proved }) => proved?.position.offset,
+    ),
+    gauge(
+      "litewake_drill_seconds",
+      "How long the last drill took.",
+      ended(({ tookMs }) => tookMs / 1000),
+    ),
+    gauge(
+      "litewake_drill_held_seconds",
+      "How long the last drill kept the WAL from being rotated.",
+      ended(({ heldMs }) => heldMs / 1000),
+    ),
+    { name: "litewake_drill_runs_total", type: "counter", help: "Drills, by outcome.", samples: runs },
+  ];
+  return families.filter(({ samples }) => samples.length > 0);
 }
 
 /** What Litestream calls an operation. */

@@ -37,14 +37,32 @@ export function reportOf({ status }: Watched, staleMs: number): Report {
 
 function problemsOf({ path, state, replicas }: DatabaseStatus, staleMs: number): string[] {
   if (state === "failed") return [`${path} is not followed any more`];
-  return replicas.flatMap((replica) => {
-    const problem = problemOf(replica, staleMs);
-    return problem === undefined ? [] : [`${path}: ${problem}`];
-  });
+  return replicas.flatMap((replica) =>
+    [problemOf(replica, staleMs), drillProblemOf(replica)].flatMap((problem) =>
+      problem === undefined ? [] : [`${path}: ${problem}`],
+    ),
+  );
 }
 
 function problemOf({ url, state, lagMs, error }: ReplicaStatus, staleMs: number): string | undefined {
   if (state === "failed") return `${url} is not written to any more (${error ?? "unknown"})`;
   if (lagMs <= staleMs) return undefined;
   return `${url} is ${Math.round(lagMs / 1000)} s behind${error === undefined ? "" : ` (${error})`}`;
+}
+
+/** One that could not be made is tried again; after so many intervals without a proof somebody should know. */
+const INTERVALS_WITHOUT_PROOF = 3;
+
+function drillProblemOf({ url, drill }: ReplicaStatus): string | undefined {
+  if (drill === undefined) return undefined;
+  const { outcome, reason, proved, intervalMs } = drill;
+  if (outcome === "failed")
+    return `${url} did not bring the database back when that was tried (${reason ?? "unknown"})`;
+  const since = proved?.moment ?? startedAt;
+  if (
+    outcome === null ||
+    Date.now() - Math.max(since.getTime(), startedAt.getTime()) <= INTERVALS_WITHOUT_PROOF * intervalMs
+  )
+    return undefined;
+  return `${url} was not proved restorable since ${since.toISOString()}${reason === null ? "" : ` (${reason})`}`;
 }

@@ -76,6 +76,7 @@ describe("a litestream.yml", () => {
         {
           path: "/a.db",
           metaPath: undefined,
+          verifyPath: undefined,
           maxWalBytes: undefined,
           sealed: true,
           replicas: [
@@ -91,6 +92,7 @@ describe("a litestream.yml", () => {
               retentionMs: 86_400_000,
               retentionCheckIntervalMs: 3_600_000,
               leaseMs: 0,
+              verifyIntervalMs: 0,
             },
           ],
         },
@@ -163,9 +165,10 @@ dbs:
       retentionCheckIntervalMs: 1_800_000,
       syncIntervalMs: 10_000,
       snapshotIntervalMs: 6 * 3_600_000,
+      // Litestream's name for it.
+      verifyIntervalMs: 12 * 3_600_000,
     });
-    // What is understood and not acted upon is said, each with its place.
-    expect(config.warnings).toEqual([expect.stringMatching(/^litewake\.yml:30:9: validation-interval /)]);
+    expect(config.warnings).toEqual([]);
   });
 
   it("that is empty, or has comments only, names no database", () => {
@@ -336,6 +339,16 @@ describe("a mistake", () => {
       "a duration",
       withReplica("path: /r", "retention: 3 days"),
       'litewake.yml:5:9: retention: "3 days" is not a duration: write it as "1s", "500ms" or "1h30m"',
+    ],
+    [
+      "drills more often than once a second",
+      withReplica("path: /r", "verify-interval: 500ms"),
+      "litewake.yml:5:9: verify-interval: 500ms is too short: write at least 1000ms",
+    ],
+    [
+      "two names for one interval",
+      withReplica("path: /r", "verify-interval: 1h\n        validation-interval: 1h"),
+      "litewake.yml:6:9: verify-interval and validation-interval cannot stand together: they mean the same; keep one of them",
     ],
     [
       "a negative duration",

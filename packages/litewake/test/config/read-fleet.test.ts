@@ -50,6 +50,7 @@ describe("a replication: block", () => {
         retentionMs: 259_200_000,
         retentionCheckIntervalMs: 3_600_000,
         leaseMs: 30_000,
+        verifyIntervalMs: 0,
       },
       folder: "/work/data",
       layout: {
@@ -62,6 +63,14 @@ describe("a replication: block", () => {
       sealed: true,
       reshard: { keys: {}, everywhere: [] },
     });
+  });
+
+  it("with drills, and where they restore to", () => {
+    expect(fleetOf(withBlock("verify_interval: 24h", "verify_path: drills"))).toMatchObject({
+      root: { verifyIntervalMs: 86_400_000 },
+      verifyPath: "/work/drills",
+    });
+    expect(fleetOf(withBlock("verify_interval: 0s"))).toMatchObject({ root: { verifyIntervalMs: 0 } });
   });
 
   it("knows each database with the place of its replica", () => {
@@ -163,6 +172,7 @@ describe("one line says what is wrong, and where:", () => {
       block("sync_interval: 1"),
       'litejoin.yaml:5:3: sync_interval: "1" is not a duration: write the unit: "1s" or "1ms"',
     ],
+    [block("verify_interval: 10ms"), "litejoin.yaml:5:3: verify_interval: 10ms is too short: write at least 1000ms"],
     [block("sync_interval: 0s"), "litejoin.yaml:5:3: sync_interval: 0s is too short"],
     [block("snapshot_interval: often"), 'snapshot_interval: "often" is not a duration'],
     [block("retention: -1h"), "litejoin.yaml:5:3: retention: -1h is too short: it cannot be negative"],

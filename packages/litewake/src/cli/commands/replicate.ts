@@ -27,7 +27,16 @@ import { besideChild, finish, runAlone, type Running, untilStopped } from "../ru
 import { shellWords } from "../shell-words.ts";
 import { StopSignals } from "../stop-signals.ts";
 import { ageWarning } from "../../age-warning.ts";
-import { AGE_FLAG, CONFIG_FLAGS, configFile, isUrl, loadConfig, openConfigured, replicaOfUrl } from "../targets.ts";
+import {
+  AGE_FLAG,
+  CONFIG_FLAGS,
+  configFile,
+  isUrl,
+  loadConfig,
+  loadingOf,
+  openConfigured,
+  replicaOfUrl,
+} from "../targets.ts";
 
 /** The configuration that the arguments stand for: `DB URL…`, or the file's. */
 async function configOf(flags: ParsedArguments): Promise<Config> {
@@ -59,7 +68,7 @@ async function configOf(flags: ParsedArguments): Promise<Config> {
   const path = absolute(database, { cwd: process.cwd(), env: process.env });
   return {
     folder: undefined,
-    databases: [{ path, metaPath: undefined, maxWalBytes: undefined, sealed: true, replicas }],
+    databases: [{ path, metaPath: undefined, verifyPath: undefined, maxWalBytes: undefined, sealed: true, replicas }],
     fleet: undefined,
     disabled: false,
     exec: undefined,
@@ -199,6 +208,7 @@ async function startDatabases(config: Config, flags: ParsedArguments, starting: 
     logger,
     newHistory: flags.boolean("new-history"),
     takeOver: flags.boolean("take-over"),
+    loading: loadingOf(config),
     signal: stopSignalOf(signals),
   });
 }
@@ -226,6 +236,7 @@ async function startFleet(
     logger,
     newHistory: flags.boolean("new-history"),
     takeOver: flags.boolean("take-over"),
+    loading: loadingOf(config),
     signal: stopSignalOf(signals),
     progress: true,
   });

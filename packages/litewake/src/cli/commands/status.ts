@@ -1,9 +1,9 @@
 // `litewake status`: how the process that replicates by a configuration is doing.
-import { formatPosition, type Position } from "@litewake/core";
+import { type DrillStatus, formatPosition, type Position } from "@litewake/core";
 import type { Report } from "../../watching/report.ts";
 import { askRunning } from "../../watching/control.ts";
 import { type Command, JSON_FLAG, note, print, printJson } from "../command.ts";
-import { formatBytes, formatLag, table } from "../table.ts";
+import { formatBytes, formatLag, shortTime, table } from "../table.ts";
 import { CONFIG_FLAGS, configFile } from "../targets.ts";
 
 const UNHEALTHY = 1;
@@ -19,7 +19,7 @@ export const status: Command = {
     else {
       const rows = report.databases.flatMap(({ path, state, walBytes, replicas }) =>
         replicas.length === 0
-          ? [[path, state, formatBytes(walBytes), "", "", "", "", ""]]
+          ? [[path, state, formatBytes(walBytes), "", "", "", "", "", ""]]
           : replicas.map((replica) => [
               path,
               state,
@@ -29,14 +29,24 @@ export const status: Command = {
               formatLag(replica.lagMs),
               formatBytes(replica.pendingBytes),
               position(replica.position),
+              drill(replica.drill),
             ]),
       );
-      print(table(["database", "state", "wal", "replica", "replica state", "lag", "pending", "position"], rows));
+      print(
+        table(["database", "state", "wal", "replica", "replica state", "lag", "pending", "position", "drill"], rows),
+      );
       for (const problem of report.problems) note(`litewake: ${problem}`);
     }
     return report.healthy ? 0 : UNHEALTHY;
   },
 };
+
+/** What the last drill has shown; its dates have come as JSON. */
+function drill(status: DrillStatus | undefined): string {
+  if (status === undefined || status.outcome === null) return "";
+  if (status.outcome === "failed") return "failed";
+  return status.proved === null ? "not made" : `proved up to ${shortTime(new Date(status.proved.moment))}`;
+}
 
 function position(place: Position | undefined): string {
   return place === undefined ? "" : formatPosition(place);

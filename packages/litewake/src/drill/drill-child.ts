@@ -1,0 +1,49 @@
+// The process that holds one drill. When whoever started it is gone, it takes away what it has written, and ends.
+import fs from "node:fs";
+import os from "node:os";
+import { LitewakeError, proveRestorable } from "@litewake/core";
+import { ReplicaError } from "@litewake/core/backend";
+import { openReplica } from "../backends.ts";
+import { DEFAULT_PATIENCE_MS, patient } from "../cli/patience.ts";
+import type { DrillAnswer, DrillOrder } from "./messages.ts";
+
+async function hold({ replica, packages, from, task }: DrillOrder): Promise<DrillAnswer> {
+  try {
+    const client = await openReplica(replica, process.env, { packages, from });
+    const source = { name: replica.name, client: patient(client, DEFAULT_PATIENCE_MS, () => {}) };
+    const signal = new AbortController().signal;
+    try {
+      return { proof: await proveRestorable(source, task, { folder: task.folder, signal }) };
+    } finally {
+      await client.close();
+    }
+  } catch (error) {
+    return { failure: failureOf(error) };
+  }
+}
+
+function failureOf(error: unknown): Extract<DrillAnswer, { failure: unknown }>["failure"] {
+  if (error instanceof LitewakeError) return { kind: error.kind, message: error.message };
+  const message = error instanceof Error ? error.message : String(error);
+  return { kind: ReplicaError.is(error) ? "unreachable" : "internal", message };
+}
+
+try {
+  // Before any thread is started: each takes it over. On Linux the disk's scheduler goes by it too.
+  os.setPriority(os.constants.priority.PRIORITY_LOW);
+} catch {
+  // Then it runs as others do.
+}
+// A signal to the whole group is for whoever started this.
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
+process.once("message", (order: DrillOrder) => {
+  let answered = false;
+  process.once("disconnect", () => {
+    if (!answered) fs.rmSync(order.task.folder, { recursive: true, force: true });
+    process.exit(0);
+  });
+  void hold(order).then((answer) => {
+    answered = true;
+    process.send?.(answer);
+  });
+});
