@@ -182,6 +182,7 @@ export class Drills implements AsyncDisposable {
         };
         return { seen, proof: await prove(target, task, signal) };
       } catch (error) {
+        if (limited.aborted && !signal.aborted && !(error instanceof LitewakeError)) throw notStill();
         if (!(error instanceof LookInterrupted) || tries === LOOKS) throw error;
         await sleep(LOOK_PAUSE_MS * tries, undefined, { signal, ref: false });
       }
@@ -196,6 +197,12 @@ export class Drills implements AsyncDisposable {
 
 function notYet(): LitewakeError {
   return new LitewakeError("refused", "the database is not followed yet, or the replica has no snapshot of it yet");
+}
+
+function notStill(): LitewakeError {
+  return new LitewakeError("refused", `the database could not be held still within ${DURABLE_MS / 1000} s`, {
+    next: "somebody else's reader keeps its WAL from being written back",
+  });
 }
 
 /** Damage is the replica's; everything else kept the drill from being made. */

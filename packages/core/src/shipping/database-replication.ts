@@ -83,7 +83,7 @@ export class DatabaseReplicator implements Lockable {
   #replaced = false;
   #finished: Promise<void> = Promise.resolve();
   #watching: (() => void)[] = [];
-  readonly #looks = new Set<{ readonly stop: AbortController; readonly ended: Promise<void> }>();
+  readonly #looks = new Set<{ readonly stop: AbortController; readonly ended: Promise<unknown> }>();
 
   constructor(
     options: DatabaseReplication,
@@ -467,16 +467,13 @@ export class DatabaseReplicator implements Lockable {
     const stop = new AbortController();
     const signals = AbortSignal.any([signal, stop.signal]);
     const looking = lookAtStandingFile({ session, shipper: shipping.shipper, signal: signals, work });
-    const ended = looking.then(
-      () => {},
-      () => {},
-    );
-    const entry = { stop, ended };
+    const entry = { stop, ended: Promise.allSettled([looking]) };
     this.#looks.add(entry);
-    void ended.then(() => this.#looks.delete(entry));
-    const seen = await looking.catch((error: unknown) => {
-      throw stop.signal.aborted ? new LookInterrupted() : error;
-    });
+    const seen = await looking
+      .catch((error: unknown) => {
+        throw stop.signal.aborted ? new LookInterrupted() : error;
+      })
+      .finally(() => this.#looks.delete(entry));
     if (seen === undefined) return undefined;
     const durable = Promise.race([shipping.shipped(seen.logPlace), aborted(signal, () => this.#lateLine())]);
     requireSameHistory(this.path, seen.place, await durable);

@@ -37,13 +37,16 @@ try {
 // A signal to the whole group is for whoever started this.
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
 process.once("message", (order: DrillOrder) => {
+  void answer(order);
+});
+
+async function answer(order: DrillOrder): Promise<void> {
   let answered = false;
   process.once("disconnect", () => {
     if (!answered) fs.rmSync(order.task.folder, { recursive: true, force: true });
     process.exit(0);
   });
-  void hold(order).then((answer) => {
-    answered = true;
-    process.send?.(answer);
-  });
-});
+  const found = await hold(order);
+  answered = true;
+  process.send?.(found);
+}
