@@ -172,7 +172,8 @@ export class S3ReplicaClient implements ReplicaClient {
   }
 
   #error(error: unknown, operation: ReplicaOperation, key: string | undefined): ReplicaError {
-    return s3Error(error, { operation, key, where: this.#where });
+    const customerKey = this.#options.encryption?.kind === "customer";
+    return s3Error(error, { operation, key, where: this.#where, customerKey });
   }
 }
 

@@ -66,6 +66,7 @@ const byName: Readonly<Record<string, Meaning>> = {
   XMinioStorageFull: full,
   XMinioAdminBucketQuotaExceeded: full,
   QuotaExceeded: full,
+  "kms:KeyNotFound": { code: "InvalidConfig", reason: "the KMS key does not exist" },
   "KMS.NotFoundException": { code: "InvalidConfig", reason: "the KMS key does not exist" },
   "KMS.DisabledException": { code: "Denied", reason: "the KMS key is disabled" },
 };
@@ -79,15 +80,67 @@ const byStatus: Readonly<Record<number, Meaning>> = {
   507: full,
 };
 
+/** What is wrong with a customer's key is an InvalidRequest like many others: only Amazon's words, which others use too, tell. */
+const byWords: readonly (readonly [RegExp, Meaning])[] = [
+  [
+    /stored using a form of server side encryption/i,
+    { code: "InvalidConfig", reason: "the object is encrypted with a customer's key; give it by sse-customer-key" },
+  ],
+  [
+    /encryption parameters are not applicable/i,
+    {
+      code: "InvalidConfig",
+      reason: "the object is not encrypted with a customer's key, although sse-customer-key is given",
+    },
+  ],
+  [
+    /customer provided keys must be made over a secure connection/i,
+    { code: "InvalidConfig", reason: "sse-customer-key goes over https only" },
+  ],
+];
+const anotherKey: Meaning = {
+  code: "Denied",
+  reason: "these credentials do not allow it, or the object was stored with another sse-customer-key",
+};
+const unfitKey: Meaning = { code: "InvalidConfig", reason: "sse-customer-key does not fit the object" };
+const keyNeeded: Meaning = {
+  code: "InvalidConfig",
+  reason:
+    "the store refuses the request; if the object is encrypted with a customer's key, give it by sse-customer-key",
+};
+
+export interface S3Place extends ErrorPlace {
+  /** The request carried a customer's key. */
+  readonly customerKey: boolean;
+}
+
+function customerKeyMeaning(error: unknown, status: number | undefined, place: S3Place): Meaning | undefined {
+  const said = error instanceof Error ? error.message : "";
+  const words = byWords.find(([pattern]) => pattern.test(said));
+  if (words !== undefined) return words[1];
+  if (place.operation !== "get") return undefined;
+  // Amazon's answer to a wrong key is that to missing rights; a HEAD's has no name.
+  if (status === 403 && place.customerKey && ["AccessDenied", "Unknown"].includes(nameOf(error))) return anotherKey;
+  // A HEAD's answer has no words.
+  if (status === 400 && nameOf(error) === "Unknown") return place.customerKey ? unfitKey : keyNeeded;
+  return undefined;
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : "";
+}
+
 /** A failure of the SDK as the replica's error; one that is already is passed on. */
-export function s3Error(error: unknown, place: ErrorPlace): ReplicaError {
+export function s3Error(error: unknown, place: S3Place): ReplicaError {
   if (ReplicaError.is(error)) return error;
   const network = networkError(error, place.where, place.operation, place.key);
   if (network !== undefined) return network;
-  const name = error instanceof Error ? error.name : "";
+  const name = nameOf(error);
   const status = statusOf(error);
   const meaning =
-    (Object.hasOwn(byName, name) ? byName[name] : undefined) ?? (status === undefined ? undefined : byStatus[status]);
+    customerKeyMeaning(error, status, place) ??
+    (Object.hasOwn(byName, name) ? byName[name] : undefined) ??
+    (status === undefined ? undefined : byStatus[status]);
   const said = error instanceof Error ? error.message : String(error);
   return vendorError({ meaning, status, said, names: [name, status], cause: causeOf(error, status) }, place);
 }

@@ -3,6 +3,7 @@ import {
   endpointUrl,
   filled,
   invalidConfig,
+  isLoopback,
   keyPrefix,
   readCaFile,
   readUrl,
@@ -94,7 +95,7 @@ export function s3Options(location: ReplicaLocation): S3Options {
     profile,
     credentials: credentialsOf(settings, env),
     sharedProfile: settings.text("profile"),
-    encryption: encryptionOf(settings, env),
+    encryption: proved(encryptionOf(settings, env), endpoint),
     storageClass: storageClassOf(settings),
     tags: tagsOf(settings),
     ca: ca === undefined ? undefined : readCaFile(ca),
@@ -189,6 +190,14 @@ function encryptionOf(settings: Settings, env: Env): Encryption | undefined {
   }
   if (kind === "aws:kms" || kind === "aws:kms:dsse") return { kind, keyId };
   throw invalidConfig(`sse: ${kind} is not known; it is AES256, aws:kms or aws:kms:dsse`);
+}
+
+/** A key that goes in clear over a wire is none. */
+function proved(encryption: Encryption | undefined, endpoint: string | undefined): Encryption | undefined {
+  if (encryption?.kind !== "customer" || endpoint === undefined) return encryption;
+  const { protocol, hostname } = new URL(endpoint);
+  if (protocol === "https:" || isLoopback(hostname)) return encryption;
+  throw invalidConfig(`sse-customer-key: goes over https only, and the endpoint is ${endpoint}`);
 }
 
 /** Classes whose objects cannot be read at once: a replica in them could not be restored. */

@@ -137,6 +137,10 @@ describe("settings", () => {
       "sse-customer-key: must be 32 bytes in base64: openssl rand -base64 32",
     ],
     [{ bucket: "b", "sse-kms-key-id": "k", sse: "AES256" }, "sse-kms-key-id: needs sse: aws:kms"],
+    [
+      { bucket: "b", endpoint: "http://store.internal:9000", "sse-customer-key": Buffer.alloc(32).toString("base64") },
+      "sse-customer-key: goes over https only, and the endpoint is http://store.internal:9000",
+    ],
   ])("%j are refused", (settings, line) => {
     expect(mistakeOf({ settings })).toBe(line);
   });

@@ -1,15 +1,11 @@
 // What the S3 backend does to a real store, looked at from outside by another client.
-import { execFileSync } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
-import fs from "node:fs";
-import net, { type AddressInfo } from "node:net";
-import path from "node:path";
 import { buffer } from "node:stream/consumers";
-import { type ByteStream, type ReplicaClient, retrying } from "@litewake/core/backend";
+import type { ByteStream, ReplicaClient } from "@litewake/core/backend";
 import { s3 } from "@litewake/s3";
-import { minio, minioBinary, minioClient, temporaryCredentials } from "@litewake-tooling/emulators";
-import { ManagedProcess, type TempDir, tempDir } from "@litewake-tooling/testkit";
+import { minio, minioClient, temporaryCredentials } from "@litewake-tooling/emulators";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { freePort, startTlsMinio, type TlsMinio } from "./tls-minio.ts";
 
 const root = `store-${randomUUID().slice(0, 8)}`;
 const keys = { "access-key-id": minio.accessKeyId, "secret-access-key": minio.secretAccessKey };
@@ -127,62 +123,16 @@ describe("an upload in parts", () => {
 });
 
 describe("over TLS", () => {
-  let folder: TempDir;
-  let server: ManagedProcess;
+  let server: TlsMinio;
   let endpoint: string;
   let certificate: string;
 
   beforeAll(async () => {
-    folder = tempDir("s3-tls");
-    certificate = folder.join("public.crt");
-    // Go's own tool for it: a certificate for 127.0.0.1 that signs itself.
-    const goRoot = execFileSync("go", ["env", "GOROOT"], { encoding: "utf8" }).trim();
-    execFileSync(
-      "go",
-      [
-        "run",
-        path.join(goRoot, "src/crypto/tls/generate_cert.go"),
-        "-ecdsa-curve",
-        "P256",
-        "-ca",
-        "-host",
-        "127.0.0.1",
-      ],
-      {
-        cwd: folder.path,
-        stdio: "pipe",
-      },
-    );
-    fs.renameSync(folder.join("cert.pem"), certificate);
-    fs.renameSync(folder.join("key.pem"), folder.join("private.key"));
-    const port = await freePort();
-    endpoint = `https://127.0.0.1:${port}`;
-    const args = [
-      "server",
-      "--quiet",
-      "--certs-dir",
-      folder.path,
-      "--address",
-      `127.0.0.1:${port}`,
-      folder.join("data"),
-    ];
-    const env = {
-      MINIO_ROOT_USER: minio.accessKeyId,
-      MINIO_ROOT_PASSWORD: minio.secretAccessKey,
-      MINIO_BROWSER: "off",
-      MINIO_KMS_SECRET_KEY: `test-key:${randomBytes(32).toString("base64")}`,
-    };
-    server = new ManagedProcess(await minioBinary(), args, { env });
-    fs.mkdirSync(folder.join("data", minio.bucket), { recursive: true });
-    const client = await open({ endpoint, "ca-file": certificate });
-    const patient = retrying(client, { attempts: Infinity, totalMs: 20_000, maxDelayMs: 200 });
-    await patient.put("ready", new Uint8Array(1));
+    server = await startTlsMinio();
+    ({ endpoint, certificate } = server);
   });
 
-  afterAll(async () => {
-    await server.kill9();
-    folder.remove();
-  });
+  afterAll(() => server.stop());
 
   it("a private CA works by ca-file, and by AWS_CA_BUNDLE", async () => {
     const client = await open({ endpoint, "ca-file": certificate });
@@ -207,41 +157,6 @@ describe("over TLS", () => {
   it("skip-verify takes any certificate", async () => {
     const client = await open({ endpoint, "skip-verify": "true" });
     await expect(client.put("tls/skipped", new Uint8Array(1))).resolves.toMatchObject({ size: 1 });
-  });
-
-  it("encryption with a customer's key stores what only that key reads", async () => {
-    const key = randomBytes(32).toString("base64");
-    const settings = { endpoint, "ca-file": certificate };
-    const client = await open({ ...settings, "sse-customer-key": key });
-    const bytes = randomBytes((6 << 20) + 1);
-    await client.put("sealed/big", inChunks(bytes, 1 << 20));
-    await client.put("sealed/small", bytes.subarray(0, 100));
-    expect((await collect(await client.get("sealed/big"))).equals(bytes)).toBe(true);
-    expect(
-      (await collect(await client.get("sealed/small", { offset: 10, length: 20 }))).equals(bytes.subarray(10, 30)),
-    ).toBe(true);
-    const without = await open(settings);
-    await expect(without.get("sealed/small")).rejects.toMatchObject({ name: "ReplicaError" });
-    const wrong = await open({ ...settings, "sse-customer-key": randomBytes(32).toString("base64") });
-    await expect(wrong.get("sealed/small")).rejects.toMatchObject({ code: "Denied" });
-  });
-
-  it.each([
-    ["the store's own key", { sse: "AES256" }],
-    ["a key of the KMS", { sse: "aws:kms", "sse-kms-key-id": "test-key" }],
-  ])("encryption with %s is asked for with each object", async (name, settings) => {
-    const client = await open({ endpoint, "ca-file": certificate, ...settings });
-    const bytes = randomBytes((5 << 20) + 1);
-    const key = `encrypted/${name.replaceAll(/[^a-z]/g, "-")}`;
-    await client.put(key, inChunks(bytes, 1 << 20));
-    expect((await collect(await client.get(key))).equals(bytes)).toBe(true);
-    const stored = folder.join("data", minio.bucket, root, key, "xl.meta");
-    expect(fs.readFileSync(stored, "latin1")).toContain("X-Minio-Internal-Server-Side-Encryption");
-  });
-
-  it("a KMS key that does not exist is one line", async () => {
-    const client = await open({ endpoint, "ca-file": certificate, sse: "aws:kms", "sse-kms-key-id": "no-such-key" });
-    await expect(client.put("a", new Uint8Array(1))).rejects.toMatchObject({ name: "ReplicaError", retryable: false });
   });
 
   it("plain http where TLS is spoken is one line", async () => {
@@ -287,11 +202,3 @@ describe("a store that is not there", () => {
     });
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

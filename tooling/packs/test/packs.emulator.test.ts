@@ -126,3 +126,34 @@ it("the command line from tarballs asks for the package that a URL needs, and ta
   const now = await runToEnd(process.execPath, [fs.realpathSync(litewake), ...args], { cwd: app.path, env });
   expect(now.code, now.stdout + now.stderr).toBe(0);
 });
+
+it("the command line from tarballs asks for the package that encryption needs, and takes it once it is there", async () => {
+  using app = emptyApp();
+  await installInto(app.path, packs, ["core", "litewake", "file"]);
+  expect(fs.readdirSync(app.join("node_modules")).filter((name) => /^(?:age|@noble|@scure)/.test(name))).toEqual([]);
+  const litewake = fs.realpathSync(app.join("node_modules/.bin/litewake"));
+  const db = new DatabaseSync(app.join("shop.db"));
+  db.exec("pragma journal_mode = wal; create table notes(text); insert into notes values ('sealed')");
+  // An example of age's own tests.
+  const identity = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
+  const url = `file://${app.join("replica")}`;
+  const run = (...args: string[]) =>
+    runToEnd(process.execPath, [litewake, ...args], {
+      cwd: app.path,
+      env: { ...env, LITEWAKE_AGE_IDENTITY: identity },
+    });
+  const without = await run("replicate", "-once", "shop.db", url);
+  expect(without).toMatchObject({
+    code: 2,
+    stderr: "litewake: LITEWAKE_AGE_IDENTITY: age needs the package age-encryption: npm install age-encryption\n",
+  });
+  expect(fs.existsSync(app.join("replica"))).toBe(false);
+  const installed = await runToEnd("npm", ["install", "--no-audit", "--no-fund", "age-encryption@0.3.1"], {
+    cwd: app.path,
+    timeoutMs: 120_000,
+  });
+  expect(installed.code, installed.stderr).toBe(0);
+  expect(await run("replicate", "-once", "shop.db", url)).toMatchObject({ code: 0 });
+  db.close();
+  expect(await run("restore", "-o", "restored.db", url)).toMatchObject({ code: 0 });
+});
