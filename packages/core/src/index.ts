@@ -51,6 +51,7 @@ export { reshard, type ReshardRequest, type ReshardResult } from "./fleet/reshar
 export type { SpreadTable } from "./fleet/reshard/redistribute.ts";
 export { metaFolder } from "./database/local-state.ts";
 export { noteRestored } from "./shipping/restored-state.ts";
+export { headlessGenerations } from "./replica/headless.ts";
 export { type Pin, planRetention } from "./replica/retention-plan.ts";
 export type { BestEffort } from "./restore/best-effort.ts";
 export type { IntegrityCheck } from "./restore/check.ts";

@@ -35,8 +35,13 @@ function hex8(value: number): string {
   return value.toString(16).padStart(8, "0");
 }
 
+/** Where the snapshots of a generation lie, with a slash at the end. */
+export function snapshotsPrefix(generation: Generation): string {
+  return `${GENERATIONS_PREFIX}${generation}/snapshots/`;
+}
+
 export function snapshotKey(generation: Generation, index: number): string {
-  return `${GENERATIONS_PREFIX}${generation}/snapshots/${hex8(index)}.snapshot.lz4`;
+  return `${snapshotsPrefix(generation)}${hex8(index)}.snapshot.lz4`;
 }
 
 export function segmentKey(generation: Generation, index: number, offset: number): string {

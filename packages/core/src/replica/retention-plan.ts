@@ -20,6 +20,8 @@ export interface RetentionRules {
   readonly current: Generation;
   /** Indexes that stay restorable whole, however old. */
   readonly pins?: readonly Pin[];
+  /** Generations that have WAL and no snapshot, as `headlessGenerations` has found. Default: none is taken for one. */
+  readonly headless?: ReadonlySet<Generation>;
   /** Generations of which nothing is wanted once they ended before the window. Heeded while `current` has a snapshot. */
   readonly dropped?: ReadonlySet<Generation>;
 }
@@ -68,7 +70,9 @@ function firstKeptIndex(record: GenerationRecord, rules: RetentionRules, isAlive
   const ended = record.generation !== rules.current && record.updatedAt.getTime() < startMs;
   if (ended && isAlive && rules.dropped?.has(record.generation) === true) return Number.POSITIVE_INFINITY;
   // WAL that no snapshot goes before cannot be restored; while it is young, its snapshot may still be on the way.
-  if (record.snapshots.length === 0) return ended ? Number.POSITIVE_INFINITY : 0;
+  if (record.snapshots.length === 0) {
+    return ended && rules.headless?.has(record.generation) === true ? Number.POSITIVE_INFINITY : 0;
+  }
   const base = newest(record.snapshots, ended ? Number.POSITIVE_INFINITY : startMs);
   return base !== undefined && isWholeFrom(record, base.index) ? base.index : 0;
 }

@@ -1,6 +1,7 @@
 // Carries out a retention plan in two steps: what is not needed any more is marked, and deleted in a run a while later.
 import type { ReplicaClient } from "../backend/client.ts";
 import { type Catalog, readCatalog } from "./catalog.ts";
+import { headlessGenerations } from "./headless.ts";
 import type { Generation } from "./position.ts";
 import { planRetention, type RetentionRules } from "./retention-plan.ts";
 import { step } from "../steps.ts";
@@ -46,7 +47,8 @@ export class Retention {
     const catalog = await readCatalog(this.#client, { signal });
     const nowMs = storeTime(catalog);
     if (nowMs === undefined) return { deleted: 0, pending: 0 };
-    const batches = planRetention(catalog, { retentionMs: this.#retentionMs, nowMs, current, ...wanted });
+    const headless = await headlessGenerations(this.#client, catalog, { signal });
+    const batches = planRetention(catalog, { retentionMs: this.#retentionMs, nowMs, current, headless, ...wanted });
     const marked = new Map<string, number>();
     for (const key of batches.flat()) marked.set(key, this.#marked.get(key) ?? nowMs);
     this.#marked = marked;

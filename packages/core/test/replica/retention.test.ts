@@ -2,7 +2,8 @@
 import { memoryClient } from "@litewake/conformance";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { ObjectInfo } from "../../src/backend/client.ts";
+import type { ObjectInfo, ReplicaClient } from "../../src/backend/client.ts";
+import { overriding } from "../../src/backend/overriding.ts";
 import { type Catalog, catalogOf } from "../../src/replica/catalog.ts";
 import { parseKey, segmentKey, snapshotKey } from "../../src/replica/layout.ts";
 import type { Generation } from "../../src/replica/position.ts";
@@ -64,6 +65,16 @@ function restorable(objects: readonly ObjectInfo[], instant: number): string | u
   try {
     const plan = planned(catalogOf(objects), { timestamp: new Date(instant) });
     return `${plan.generation} ${plan.last.index}:${plan.last.offset}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The place of the newest state of a generation; undefined where it is refused. */
+function newestIn(objects: readonly ObjectInfo[], generation: Generation): string | undefined {
+  try {
+    const { last } = choosePlan(catalogOf(objects), { generation });
+    return `${last.index}:${last.offset}`;
   } catch {
     return undefined;
   }
@@ -168,6 +179,47 @@ describe("a retention plan", () => {
   });
 });
 
+/** Listings that are not what the store holds, though it promises so: without a part, or of a moment ago. */
+const listings = {
+  "that leave entries out": fc.array(fc.boolean(), { minLength: 150, maxLength: 150 }),
+  "that leave out a page": fc
+    .tuple(fc.nat(120), fc.integer({ min: 1, max: 40 }))
+    .map(([from, count]) => Array.from({ length: 150 }, (_, n) => n < from || n >= from + count)),
+  "that end early": fc.nat(120).map((end) => Array.from({ length: 150 }, (_, n) => n < end)),
+};
+
+describe("a retention plan made from listings", () => {
+  it.each(Object.entries(listings))("%s deletes nothing that the window needs", (_name, shown) => {
+    fc.assert(
+      fc.property(
+        fc.array(life, { minLength: 1, maxLength: 3 }),
+        fc.integer({ min: 10, max: 600 }),
+        shown,
+        fc.boolean(),
+        (lives, minutes, isShown, inOrderOfTime) => {
+          const objects = objectsOf(lives);
+          const listed = (inOrderOfTime ? objects : objects.toSorted((a, b) => (a.key < b.key ? -1 : 1))).filter(
+            (_, n) => isShown[n] ?? true,
+          );
+          const retentionMs = minutes * MINUTE;
+          const current = generations[lives.length - 1] ?? generations[0];
+          if (current === undefined || listed.length === 0) return;
+          // The last restorable state of every history is kept as well, however old.
+          const lastOf = (left: readonly ObjectInfo[]) => generations.map((generation) => newestIn(left, generation));
+          const windowFrom = newestOf(objects) - retentionMs;
+          const instants = objects.map(({ modifiedAt }) => modifiedAt.getTime()).filter((ms) => ms >= windowFrom);
+          const before = [...instants.map((ms) => restorable(objects, ms)), ...lastOf(objects)];
+          const batches = planRetention(catalogOf(listed), { retentionMs, nowMs: newestOf(listed), current });
+          const gone = new Set(batches.flat());
+          const left = objects.filter((object) => !gone.has(object.key));
+          expect([...instants.map((ms) => restorable(left, ms)), ...lastOf(left)]).toEqual(before);
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+});
+
 describe("beside the rules", () => {
   const [older, current] = generations;
   if (older === undefined || current === undefined) throw new Error("two generations are needed");
@@ -217,6 +269,52 @@ describe("beside the rules", () => {
     const wide = `generations/${current}/wal/00000000_0000000000001038.wal.lz4`;
     const objects = [...history(current, 0), object(wide, 1)];
     expect(planRetention(catalogOf(objects), rules).flat()).toContain(wide);
+  });
+});
+
+describe("WAL that no snapshot goes before", () => {
+  const [older, current] = generations;
+  if (older === undefined || current === undefined) throw new Error("two generations are needed");
+  const bytes = new Uint8Array(1);
+
+  /** A store with an old history and a new one, on a clock of minutes. */
+  async function filled(keys: readonly string[]): Promise<ReplicaClient> {
+    let minutes = 0;
+    const client = memoryClient({ now: () => new Date(MINUTE * (minutes += 10)) });
+    for (const key of keys) await client.put(key, bytes);
+    for (let offset = 0; offset < 20; offset++) await client.put(segmentKey(current, 0, offset), bytes);
+    return client;
+  }
+
+  async function runTwice(client: ReplicaClient, store: ReplicaClient): Promise<void> {
+    const retention = new Retention(client, { retentionMs: 30 * MINUTE, graceMs: 1 });
+    await retention.run({ current });
+    await store.put(segmentKey(current, 0, 4152), bytes);
+    await retention.run({ current });
+  }
+
+  async function keysOf(client: ReplicaClient, generation: Generation): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const { key } of client.list(`generations/${generation}/`)) keys.push(key);
+    return keys;
+  }
+
+  it("goes once it is old", async () => {
+    const store = await filled([segmentKey(older, 0, 0), segmentKey(older, 1, 0), snapshotKey(current, 0)]);
+    await runTwice(store, store);
+    expect(await keysOf(store, older)).toEqual([]);
+  });
+
+  it("stays where only the listing of everything leaves the snapshot out", async () => {
+    const store = await filled([snapshotKey(older, 0), segmentKey(older, 0, 0), snapshotKey(current, 0)]);
+    const partial = overriding(store, {
+      async *list(prefix, options) {
+        for await (const object of store.list(prefix, options))
+          if (prefix !== "generations/" || object.key !== snapshotKey(older, 0)) yield object;
+      },
+    });
+    await runTwice(partial, store);
+    expect(await keysOf(store, older)).toHaveLength(2);
   });
 });
 

@@ -36,6 +36,9 @@ const ANSWERS: Readonly<Partial<Record<Fault, readonly [ReplicaErrorCode, string
   full: ["NoSpace", "the store has no room"],
 };
 
+/** A call that takes its time takes no more than this. */
+const SLOWEST_MS = 100;
+
 function broken(verb: Verb, key: string, reason = "the connection was reset"): ReplicaError {
   return new ReplicaError({ code: "Unavailable", operation: verb, key, reason });
 }
@@ -137,7 +140,7 @@ export class Nemesis implements ReplicaClient {
     }
     const { hangMs, lateMs } = this.#options;
     if (fault !== "hung" && fault !== "slow") return;
-    const ms = fault === "hung" ? hangMs / 2 + random.below(hangMs / 2) : random.below(lateMs / 4);
+    const ms = fault === "hung" ? hangMs / 2 + random.below(hangMs / 2) : random.below(Math.min(lateMs, SLOWEST_MS));
     await sleep(ms, undefined, { signal }).catch(() => {});
     if (signal?.aborted === true) throw abortedError(verb, key, signal.reason);
     if (fault === "hung") throw broken(verb, key, "the store did not answer in time");

@@ -25,10 +25,10 @@ export interface TrialPlan {
   /** When a restore through the nemesis is made, and whether with the wrapper's retries. */
   readonly restores: readonly { readonly atMs: number; readonly retry: boolean }[];
   readonly syncEveryMs: number;
+  /** A request that failed may be done so much later. Retention's grace is longer, as in life (an hour). */
+  readonly lateMs: number;
 }
 
-/** A request that failed may be done so much later. Retention's grace is longer, as in life (an hour). */
-export const LATE_MS = 400;
 export const HANG_MS = 500;
 export const FORGET_MS = 300;
 
@@ -82,6 +82,8 @@ export function planOf(seed: number, scale = 1): TrialPlan {
   const totalMs = Math.round((1500 + random.below(1500)) * scale);
   const at = () => 200 + random.below(totalMs - 200);
   const putIfAbsent = random.below(4) > 0;
+  // Long enough for another process to have begun meanwhile.
+  const lateMs = random.pick([400, 400, 2500]);
   return {
     seed,
     lying,
@@ -101,7 +103,7 @@ export function planOf(seed: number, scale = 1): TrialPlan {
       leaseMs: putIfAbsent && random.below(4) === 0 ? 900 : 0,
       syncIntervalMs: random.pick([1, 20, 100]),
       snapshotIntervalMs: random.pick([100, 300, 700]),
-      retentionMs: random.pick([900, 1500, 3000]),
+      retentionMs: lateMs > 400 ? 20_000 : random.pick([900, 1500, 3000]),
       retentionCheckIntervalMs: 50,
       ...(random.below(5) === 0 ? { maxWalBytes: 1 << 20 } : {}),
       tuning: {
@@ -116,6 +118,7 @@ export function planOf(seed: number, scale = 1): TrialPlan {
     phases: phasesOf(random, lying, totalMs),
     kills: Array.from({ length: random.below(4) }, () => ({ atMs: at(), downMs: random.pick([0, 0, 100, 300]) })),
     restores: Array.from({ length: 3 }, (_, n) => ({ atMs: at(), retry: n % 2 === 0 })),
+    lateMs,
     syncEveryMs: random.pick([20, 50, 120]),
   };
 }

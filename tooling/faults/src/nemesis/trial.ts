@@ -10,7 +10,7 @@ import { Fates } from "./fates.ts";
 import { type Fault, isLying } from "./faults.ts";
 import { goesThrough, type LedgerEnd, ledgerEnd, type Restored, restored } from "./judge.ts";
 import { Nemesis } from "./nemesis.ts";
-import { FORGET_MS, HANG_MS, LATE_MS, type TrialPlan } from "./plan.ts";
+import { FORGET_MS, HANG_MS, type TrialPlan } from "./plan.ts";
 import { serveStore } from "./serve-store.ts";
 import { ScheduleClock } from "./schedule-clock.ts";
 import { compileCache, Subject } from "./subject.ts";
@@ -58,7 +58,7 @@ export class Trial {
     this.#fates = new Fates(plan.seed);
     this.#nemesis = new Nemesis(this.#store, {
       fates: this.#fates,
-      lateMs: LATE_MS,
+      lateMs: plan.lateMs,
       hangMs: HANG_MS,
       forgetMs: FORGET_MS,
     });

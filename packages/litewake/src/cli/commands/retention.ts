@@ -1,5 +1,12 @@
 // `litewake retention`: what the next runs of retention would delete. The process that replicates does it, in two steps.
-import { LitewakeError, planRetention, readCatalog, readPins, type RestorePoint } from "@litewake/core";
+import {
+  headlessGenerations,
+  LitewakeError,
+  planRetention,
+  readCatalog,
+  readPins,
+  type RestorePoint,
+} from "@litewake/core";
 import { prefixed, type ReplicaClient } from "@litewake/core/backend";
 import { knownMembers } from "../../fleet/members.ts";
 import { type Command, print, printJson } from "../command.ts";
@@ -32,7 +39,13 @@ async function rowFor(
   const doomed =
     retentionMs === 0
       ? []
-      : planRetention(catalog, { retentionMs, nowMs, current: current.generation, pins: pinned }).flat();
+      : planRetention(catalog, {
+          retentionMs,
+          nowMs,
+          current: current.generation,
+          pins: pinned,
+          headless: await headlessGenerations(client, catalog),
+        }).flat();
   const gone = new Set(doomed);
   let keep = 0;
   let deleteBytes = 0;
