@@ -3,6 +3,7 @@ import { memoryClient } from "@litewake/conformance";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ObjectInfo, ReplicaClient } from "../../src/backend/client.ts";
+import { LitewakeError } from "../../src/errors.ts";
 import { overriding } from "../../src/backend/overriding.ts";
 import { type Catalog, catalogOf } from "../../src/replica/catalog.ts";
 import { parseKey, segmentKey, snapshotKey } from "../../src/replica/layout.ts";
@@ -60,25 +61,19 @@ function objectsOf(lives: readonly (readonly { minutes: number; what: string }[]
 
 const newestOf = (objects: readonly ObjectInfo[]) => Math.max(...objects.map(({ modifiedAt }) => modifiedAt.getTime()));
 
-/** What a restore to that instant would use; undefined where it is refused. */
-function restorable(objects: readonly ObjectInfo[], instant: number): string | undefined {
+/** What a restore to that target would use; undefined where it is refused. */
+function endOf(objects: readonly ObjectInfo[], target: RestoreTarget): string | undefined {
   try {
-    const plan = planned(catalogOf(objects), { timestamp: new Date(instant) });
-    return `${plan.generation} ${plan.last.index}:${plan.last.offset}`;
-  } catch {
+    const { generation, last } = planned(catalogOf(objects), target);
+    return `${generation} ${last.index}:${last.offset}`;
+  } catch (error) {
+    if (!(error instanceof LitewakeError)) throw error;
     return undefined;
   }
 }
 
-/** The place of the newest state of a generation; undefined where it is refused. */
-function newestIn(objects: readonly ObjectInfo[], generation: Generation): string | undefined {
-  try {
-    const { last } = choosePlan(catalogOf(objects), { generation });
-    return `${last.index}:${last.offset}`;
-  } catch {
-    return undefined;
-  }
-}
+const restorable = (objects: readonly ObjectInfo[], instant: number) =>
+  endOf(objects, { timestamp: new Date(instant) });
 
 describe("a retention plan", () => {
   it("keeps every instant of the window restorable to the same place, after every part of it", () => {
@@ -205,7 +200,7 @@ describe("a retention plan made from listings", () => {
           const current = generations[lives.length - 1] ?? generations[0];
           if (current === undefined || listed.length === 0) return;
           // The last restorable state of every history is kept as well, however old.
-          const lastOf = (left: readonly ObjectInfo[]) => generations.map((generation) => newestIn(left, generation));
+          const lastOf = (left: readonly ObjectInfo[]) => generations.map((generation) => endOf(left, { generation }));
           const windowFrom = newestOf(objects) - retentionMs;
           const instants = objects.map(({ modifiedAt }) => modifiedAt.getTime()).filter((ms) => ms >= windowFrom);
           const before = [...instants.map((ms) => restorable(objects, ms)), ...lastOf(objects)];
@@ -273,8 +268,8 @@ describe("beside the rules", () => {
 });
 
 describe("WAL that no snapshot goes before", () => {
-  const [older, current] = generations;
-  if (older === undefined || current === undefined) throw new Error("two generations are needed");
+  const older = "aaaaaaaaaaaaaaaa" as Generation;
+  const current = "bbbbbbbbbbbbbbbb" as Generation;
   const bytes = new Uint8Array(1);
 
   /** A store with an old history and a new one, on a clock of minutes. */
