@@ -78,17 +78,24 @@ class RetryingClient implements ReplicaClient {
   async *list(prefix: string, options: CallOptions = {}): AsyncGenerator<ObjectInfo> {
     const attempts = new Attempts(this.#options, "list", prefix, options.signal);
     let last: string | undefined;
+    let resumeAfter: string | undefined;
+    let isOrdered = true;
     for (;;) {
       try {
         for await (const object of this.#inner.list(prefix, options)) {
-          if (last !== undefined && compareKeys(object.key, last) <= 0) continue;
+          if (object.key === last) continue;
+          if (resumeAfter !== undefined && compareKeys(object.key, resumeAfter) <= 0) continue;
+          isOrdered &&= last === undefined || compareKeys(object.key, last) > 0;
           last = object.key;
           yield object;
           attempts.progressed();
         }
         return;
       } catch (error) {
+        // A store that lists out of order breaks its promise; what it has not given yet would be taken for given.
+        if (!isOrdered) throw error;
         await attempts.failed(error);
+        resumeAfter = last;
       }
     }
   }
