@@ -27,6 +27,8 @@ export interface NemesisOptions {
   readonly hangMs: number;
   /** A put is "not found" for so long. */
   readonly forgetMs: number;
+  /** Something late was done just now. */
+  readonly onLate?: () => void;
 }
 
 const ANSWERS: Readonly<Partial<Record<Fault, readonly [ReplicaErrorCode, string]>>> = {
@@ -156,6 +158,7 @@ export class Nemesis implements ReplicaClient {
     await sleep(ms);
     try {
       await what();
+      this.#options.onLate?.();
     } catch {
       // Nobody waits for its answer.
     }

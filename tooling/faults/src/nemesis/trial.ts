@@ -29,8 +29,8 @@ export interface Verdict {
 const FOLDER = "app";
 /** The store is well again: a sync may take so long. */
 const HEALED_MS = 60_000;
-/** Moments of the store that are restored from, at the most. */
-const MOMENTS = 14;
+/** Moments of the store that are restored from, at the most, of each kind. */
+const MOMENTS = 8;
 
 /** What was acknowledged when the store was as it was then. */
 interface Mark {
@@ -49,6 +49,8 @@ export class Trial {
   readonly #store: TrueStore;
   readonly #fates: Fates;
   readonly #nemesis: Nemesis;
+  /** The moments just after something late was done. */
+  readonly #arrivals: number[] = [];
   #acknowledged = 0;
   #healed = false;
 
@@ -61,6 +63,7 @@ export class Trial {
       lateMs: plan.lateMs,
       hangMs: HANG_MS,
       forgetMs: FORGET_MS,
+      onLate: () => this.#arrivals.push(this.#store.moment),
     });
   }
 
@@ -207,9 +210,12 @@ export class Trial {
 
   /** At any moment what was acknowledged can be restored from the store as it was then. */
   async #judgeMoments(): Promise<void> {
-    const marks = [...this.#marks, ...this.#store.deletions().map((moment) => this.#markBefore(moment))];
-    for (const { moment, acknowledged } of spread(marks, MOMENTS)) {
-      await this.#judge(moment, acknowledged, `the store at its change ${moment}`);
+    const deletions = this.#store.deletions().map((moment) => this.#markBefore(moment));
+    const arrivals = this.#arrivals.map((moment) => this.#markBefore(moment));
+    for (const marks of [this.#marks, deletions, arrivals]) {
+      for (const { moment, acknowledged } of spread(marks, MOMENTS)) {
+        await this.#judge(moment, acknowledged, `the store at its change ${moment}`);
+      }
     }
   }
 
