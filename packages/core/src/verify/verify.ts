@@ -1,5 +1,6 @@
 // Proves a whole replica without a database: every generation, every snapshot, every segment from its snapshot on.
 import { ReplicaError } from "../backend/error.ts";
+import { AgeKeyError } from "../codec/age-error.ts";
 import { LitewakeError } from "../errors.ts";
 import { type Catalog, type GenerationRecord, holdsLtx, readCatalog } from "../replica/catalog.ts";
 import type { Generation } from "../replica/position.ts";
@@ -111,10 +112,14 @@ async function read(request: Request): Promise<Verified> {
   const parallelism = Math.max(1, request.parallelism ?? PARALLELISM);
   const onBytes = (count: number) => progress.fetched(count);
   const checked: CheckedGeneration[] = [];
-  for (const record of records)
-    checked.push(await checkGeneration(record, { client, decoder, onBytes, signal, parallelism, progress, pins }));
-
   const findings = new Findings<Finding>();
+  for (const record of records) {
+    try {
+      checked.push(await checkGeneration(record, { client, decoder, onBytes, signal, parallelism, progress, pins }));
+    } catch (error) {
+      passOver(error, record, records, findings);
+    }
+  }
   const isClean = checked.every(({ findings: { damaged } }) => damaged === 0);
   // Objects may have gone by retention, or come, since they were listed.
   const again = isClean ? undefined : await readCatalog(client, { signal });
@@ -133,6 +138,18 @@ async function read(request: Request): Promise<Verified> {
     elapsedMs: Math.round(performance.now() - startedMs),
   };
   return { report, proofs: new Map(generations.map(({ proof }) => [proof.record.generation, proof])) };
+}
+
+/** Encryption was turned on in the replica's life: the generations before are no worse for it. Throws any other error. */
+function passOver(
+  error: unknown,
+  { generation }: GenerationRecord,
+  records: readonly GenerationRecord[],
+  findings: Findings<Finding>,
+): void {
+  if (!(error instanceof AgeKeyError) || error.problem !== "not-encrypted" || records.length === 1) throw error;
+  const what = "it is not encrypted, although age keys are given";
+  findings.add({ kind: "note", generation, what, means: "it is not proved; verify it by itself, without age keys" });
 }
 
 function judge(checked: CheckedGeneration, { proof, isMoot }: SecondLook, findings: Findings<Finding>) {

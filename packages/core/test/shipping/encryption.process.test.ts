@@ -9,6 +9,7 @@ import { compressAll, decompressAll } from "../../src/codec/lz4-stream.ts";
 import { encrypted } from "../../src/encryption.ts";
 import { unencrypted } from "../../src/index.ts";
 import { restore } from "../../src/restore/restore.ts";
+import { verify } from "../../src/verify/verify.ts";
 import { decryptedByLibrary, encryptedByLibrary, type KeyPair, keyPair, loadKeys } from "../encryption/age-fixtures.ts";
 import { generationsIn, objectsIn, Replicator, startReplicator } from "../fixtures/replica-run.ts";
 import type { ReplicatorOptions } from "../fixtures/replicator.ts";
@@ -187,6 +188,17 @@ describe("encryption turned on in a replica's life", () => {
     for (const name of objects)
       expect(isEncrypted(path.join(place.replica, name)), name).toBe(!name.includes(plainGeneration));
     expect(compareDatabases(place.database, await restoredWith(place, mine))).toEqual([]);
+    const store = await file.open({ url: `file://${place.replica}`, settings: {}, env: {} });
+    const client = encrypted(store, await loadKeys([mine.identity], []));
+    const report = await verify({ replica: { name: "replica", client } });
+    expect(report.sound).toBe(true);
+    expect(report.generations).toHaveLength(1);
+    const note = {
+      kind: "note",
+      generation: plainGeneration,
+      what: "it is not encrypted, although age keys are given",
+    };
+    expect(report.findings).toMatchObject([note]);
     fs.rmSync(
       path.join(
         place.replica,
