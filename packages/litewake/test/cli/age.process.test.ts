@@ -95,6 +95,35 @@ describe("a replica of a URL", () => {
     expect(line).toMatch(/for other keys: none of the identities given opens it: add the identity that was in use/);
   });
 
+  it("is no damage: -best-effort refuses it as well", async () => {
+    for (const flags of [[], ["-age-identity", "other.txt"]])
+      expect(lineOf(await litewake(restoreArgs("-best-effort", ...flags))).code).toBe(2);
+    expect(fs.existsSync(folder.join(`out-${restores}.db`))).toBe(false);
+  });
+
+  it("that is damaged is refused as damage, with its place", async () => {
+    fs.cpSync(folder.join("replica"), folder.join("damaged"), { recursive: true });
+    const names = fs.readdirSync(folder.join("damaged"), { recursive: true, encoding: "utf8" });
+    const snapshot = folder.join("damaged", names.find((name) => name.endsWith(".snapshot.lz4")) ?? "");
+    const bytes = fs.readFileSync(snapshot);
+    bytes[bytes.byteLength - 20] = (bytes[bytes.byteLength - 20] ?? 0) ^ 1;
+    fs.writeFileSync(snapshot, bytes);
+    const args = ["restore", "-age-identity", "key.txt", "-o", "damaged.db", `file://${folder.join("damaged")}`];
+    const { code, line } = lineOf(await litewake(args));
+    expect(code).toBe(5);
+    expect(line).toMatch(
+      /the snapshot cannot be read, its age encryption is broken: chunk 0 was changed.*generation=\w{16} index=00000000/,
+    );
+    const verified = await litewake(["verify", "-age-identity", "key.txt", `file://${folder.join("damaged")}`]);
+    expect(verified.code).toBe(5);
+    expect(verified.stdout).toContain("its age encryption is broken");
+  });
+
+  it("is verified with the identity, and not without", async () => {
+    expect(await litewake(["verify", "-age-identity", "key.txt", url])).toMatchObject({ code: 0 });
+    expect(lineOf(await litewake(["verify", url])).code).toBe(2);
+  });
+
   it("is listed without any key", async () => {
     for (const command of ["generations", "snapshots", "wal"])
       expect(await litewake([command, url])).toMatchObject({ code: 0, stderr: "" });
