@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { generateX25519Identity } from "age-encryption";
 import { ManagedProcess, type TempDir, tempDir } from "@litewake-tooling/testkit";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -68,6 +69,27 @@ describe("an application that embeds replication", () => {
     running.write("sync\n");
     const { answer } = await said(running, "answer");
     expect(answer?.[0]?.positions[0]?.offset).toBeGreaterThan(25 * 4096);
+    expect(await restoredRows()).toBe(25);
+  });
+
+  it("encrypts what it stores, with keys that stand in no list of processes", async () => {
+    const identity = await generateX25519Identity();
+    const age = { identities: [identity] };
+    await using running = app(25, "stay", { age });
+    const { engine = 0 } = await said(running, "started");
+    await said(running, "written");
+    running.write("sync\n");
+    await said(running, "answer");
+    const commandLine = fs.readFileSync(`/proc/${engine}/cmdline`, "latin1");
+    expect(commandLine).toContain("engine");
+    expect(commandLine).not.toContain(identity.slice(15, 40));
+    const names = fs.readdirSync(folder.join("replica"), { recursive: true, encoding: "utf8" });
+    const objects = names.filter((name) => name.endsWith(".lz4"));
+    expect(objects.length).toBeGreaterThan(0);
+    for (const name of objects)
+      expect(fs.readFileSync(folder.join("replica", name)).subarray(0, 3).toString(), name).toBe("age");
+    await expect(restoredRows()).rejects.toThrow(/is encrypted with age, and no age keys are given/);
+    settings = { ...settings, age };
     expect(await restoredRows()).toBe(25);
   });
 
