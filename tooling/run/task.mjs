@@ -43,6 +43,7 @@ const tasks = {
   test: [install, build, () => run(testNode, ["tooling/run/test.mjs", ...process.argv.slice(3)])],
   bench: [install, build, () => run("node", ["tooling/bench/src/main.ts", ...process.argv.slice(3)])],
   faults: [install, build, () => run("node", ["tooling/faults/src/main.ts", ...process.argv.slice(3)])],
+  soak: [install, build, () => run("node", ["tooling/faults/src/main.ts", "soak", ...process.argv.slice(3)])],
   demo: [install, build, () => run("node", ["tooling/demo/demo.mjs", ...process.argv.slice(3)])],
 };
 

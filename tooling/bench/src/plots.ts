@@ -1,6 +1,7 @@
 // Draws the figures of a run: `node tooling/bench/src/plots.ts RESULTS.json FOLDER` writes one SVG for each scenario.
 import fs from "node:fs";
 import path from "node:path";
+import { svgDocument, svgText } from "@litewake-tooling/testkit/svg";
 import type { Figure, Side } from "./figures.ts";
 import { formatFigure, SIDES } from "./report.ts";
 
@@ -24,33 +25,21 @@ export function plotOf(figures: readonly Figure[]): string | undefined {
   let y = 10;
   for (const { what, unit, medians } of shown) {
     y += TITLE_HEIGHT;
-    parts.push(text(10, y - 8, `${what} (${unit})`, "bold"));
+    parts.push(svgText(10, y - 8, `${what} (${unit})`, "bold"));
     const largest = Math.max(...Object.values(medians));
     for (const side of SIDES) {
       const value = medians[side];
       if (value === undefined) continue;
       const width = largest === 0 ? 1 : Math.max(1, ((WIDTH - LABEL_WIDTH - 110) * value) / largest);
       parts.push(
-        text(10, y + 13, side),
+        svgText(10, y + 13, side),
         `<rect x="${LABEL_WIDTH}" y="${y}" width="${width.toFixed(1)}" height="${BAR_HEIGHT}" fill="${COLOURS[side]}"/>`,
-        text(LABEL_WIDTH + width + 6, y + 13, formatFigure(value)),
+        svgText(LABEL_WIDTH + width + 6, y + 13, formatFigure(value)),
       );
       y += BAR_HEIGHT + GAP;
     }
   }
-  const height = y + 10;
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="12">`,
-    `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
-    ...parts,
-    "</svg>",
-    "",
-  ].join("\n");
-}
-
-function text(x: number, y: number, content: string, weight = "normal"): string {
-  const escaped = content.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-  return `<text x="${x.toFixed(1)}" y="${y}" font-weight="${weight}" fill="#20242a">${escaped}</text>`;
+  return svgDocument(WIDTH, y + 10, parts);
 }
 
 if (import.meta.main) {

@@ -33,6 +33,7 @@ export class Fates {
   /** Begins the next phase of the schedule. */
   turn(weather: Weather): void {
     this.#phase += 1;
+    this.#calls.clear();
     this.#weather = weather;
   }
 

@@ -106,7 +106,7 @@ export class Nemesis implements ReplicaClient {
       throw broken("put", key, "the request timed out");
     }
     const result = await this.#inner.put(key, bytes, options);
-    this.#putAt.set(key, performance.now());
+    if (this.#options.forgetMs > 0) this.#putAt.set(key, performance.now());
     if (fault === "twice") this.#later(random, () => this.#inner.put(key, bytes, how));
     if (fault === "lost") throw broken("put", key, "the answer was lost");
     return result;
