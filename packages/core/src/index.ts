@@ -27,7 +27,8 @@ export type { DrillOutcome, DrillStatus } from "./shipping/drill-status.ts";
 export { Drills, type DrillsOptions, type DrillTarget, type ProveRestorable } from "./drill/drills.ts";
 export { type DrillProof, type DrillTask, proveRestorable } from "./drill/prove-restorable.ts";
 export { Fleet, type FleetOptions, type TakenPoint } from "./fleet/fleet.ts";
-export { Lease, leased, type LeaseOptions } from "./fleet/lease.ts";
+export { Lease, type LeaseOptions } from "./fleet/lease.ts";
+export { leased } from "./fleet/leased.ts";
 export { fnv1a32, fnv1a64, type HashBits, shardOf } from "./fleet/hash.ts";
 export { type Manifest, readManifest, type Sharding } from "./fleet/manifest.ts";
 export { isMemberName } from "./fleet/member-name.ts";
@@ -44,12 +45,13 @@ export {
   unpinPoint,
 } from "./fleet/points.ts";
 export { type FleetRestoreRequest, type FleetRestoreResult, restoreFleet } from "./fleet/restore-fleet.ts";
-export type { LeaseHolder } from "./fleet/lease.ts";
+export type { LeaseHolder } from "./fleet/lease-object.ts";
 export { type FleetVerifyReport, type FleetVerifyRequest, verifyFleet } from "./fleet/verify-fleet.ts";
 export type { PointsProof } from "./fleet/verify-own.ts";
 export { reshard, type ReshardRequest, type ReshardResult } from "./fleet/reshard/reshard.ts";
 export type { SpreadTable } from "./fleet/reshard/redistribute.ts";
 export { metaFolder } from "./database/local-state.ts";
+export { fence } from "./shipping/fence.ts";
 export { noteRestored } from "./shipping/restored-state.ts";
 export { headlessGenerations } from "./replica/headless.ts";
 export { type Pin, planRetention } from "./replica/retention-plan.ts";

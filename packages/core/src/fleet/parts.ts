@@ -6,7 +6,7 @@ import type { DatabaseReplication } from "../shipping/database-replication.ts";
 import type { FleetOptions } from "./fleet.ts";
 import { gated } from "./gate.ts";
 import { fnv1a32 } from "./hash.ts";
-import { leased } from "./lease.ts";
+import { leased } from "./leased.ts";
 import { claimManifest, type Manifest } from "./manifest.ts";
 import { type FleetMember, noteMember } from "./members.ts";
 import { readPins, type RestorePoint } from "./points.ts";
@@ -89,6 +89,7 @@ export function replicationOf(member: FleetMember, options: FleetOptions, parts:
         retentionCheckIntervalMs,
         snapshots: parts.snapshots,
         leased: options.lease !== undefined,
+        isContested: () => options.lease?.contested === true,
         pins: async (signal) => (await parts.pinned(signal)).flatMap((point) => point.places.get(member.name) ?? []),
       },
     ],

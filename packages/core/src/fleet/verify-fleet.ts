@@ -10,7 +10,7 @@ import { sourceError } from "../restore/source-choice.ts";
 import { type Finding, Findings } from "../verify/finding.ts";
 import type { GenerationProof } from "../verify/generation-proof.ts";
 import { type VerifyProgress, type VerifyReport, verifyWithProofs } from "../verify/verify.ts";
-import type { LeaseHolder } from "./lease.ts";
+import type { LeaseHolder } from "./lease-object.ts";
 import type { Manifest } from "./manifest.ts";
 import { listPoints, type RestorePoint } from "./points.ts";
 import { checkLease, checkManifests, checkPins, checkPoints, type PointsProof } from "./verify-own.ts";

@@ -6,7 +6,7 @@ import { NewerForm } from "../replica/own-object.ts";
 import { formatPosition, type Generation } from "../replica/position.ts";
 import type { Finding, Findings } from "../verify/finding.ts";
 import type { GenerationProof } from "../verify/generation-proof.ts";
-import { type LeaseHolder, lookAtLease } from "./lease.ts";
+import { type LeaseHolder, lookAtLease } from "./lease-object.ts";
 import { type Manifest, manifestKeys, readManifestAt } from "./manifest.ts";
 import { type ListedPoint, listPoints, pinKey, pinnedNames, readPointAt, type RestorePoint } from "./points.ts";
 

@@ -81,7 +81,7 @@ export function decideContinuity(tail: ShippedTail, replicaUrl: string, local: L
     local.header === undefined || local.log === 0 || shipped === undefined || !names(local.header, shipped);
   if (noted !== undefined && untouched && at(noted, tail) && otherWal) {
     // The file is the state at the replica's end, so whatever WAL is there now holds only what came later.
-    const index = tail.offset === 0 ? tail.index : tail.index + 1;
+    const index = tail.offset === 0 && tail.fence === undefined ? tail.index : tail.index + 1;
     return { kind: "next-wal", index, previous: previousEnd(tail, shipped) };
   }
   if (shipped !== undefined && local.header !== undefined) {
@@ -116,11 +116,15 @@ function names(header: { salt1: number; salt2: number }, shipped: { salt1: numbe
   return header.salt1 === shipped.salt1 && header.salt2 === shipped.salt2;
 }
 
-function at(noted: NotedPosition, tail: ShippedTail): boolean {
-  return noted.generation === tail.generation && noted.index === tail.index && noted.offset === tail.offset;
+/** A fence adds nothing to the history, so the place before it is the same. */
+function at(noted: NotedPosition, { generation, index, offset, fence }: ShippedTail): boolean {
+  if (noted.generation !== generation) return false;
+  const same = noted.index === index && noted.offset === offset;
+  return same || (fence !== undefined && noted.index === fence.index && noted.offset === fence.end);
 }
 
 function previousEnd(tail: ShippedTail, shipped: ShippedWal | undefined): PreviousEnd | undefined {
+  if (tail.fence !== undefined) return { end: 0, s1: 0, s2: 0 };
   return shipped === undefined ? undefined : { end: tail.offset, s1: shipped.s1, s2: shipped.s2 };
 }
 
@@ -202,6 +206,7 @@ function oneRestart(
 }
 
 function reasonFor(tail: ShippedTail, shipped: ShippedWal | undefined, local: LocalEvidence): string {
+  if (tail.fence !== undefined) return "another process has taken the replica over meanwhile";
   if (shipped === undefined && tail.offset === 0)
     return "the database was changed after its snapshot, while nobody followed it";
   if (shipped === undefined) return "the replica's last segment does not end on a frame of this page size";

@@ -6,6 +6,7 @@ import { step } from "../steps.ts";
 import { formatPosition, type Generation } from "../replica/position.ts";
 import type { ChainState } from "../wal/frame-chain.ts";
 import { decideContinuity, type PreviousEnd, type Unproven } from "./continuity.ts";
+import { fence } from "./fence.ts";
 import type { ShipperTarget } from "./shipper.ts";
 import type { ShipperHost } from "./shipper-host.ts";
 import { newestGeneration, readShippedTail, type ShippedTail } from "./shipped-tail.ts";
@@ -32,6 +33,15 @@ export type Found = Resumed & { readonly newestAt: Date | undefined };
  * database over existing history.
  */
 export async function resume(target: ShipperTarget, host: ShipperHost, signal: AbortSignal): Promise<Found> {
+  const found = await lookUp(target, host, signal);
+  // In a WAL that goes on, the last owner's requests and ours hold the same bytes. Anywhere else they must not come in late.
+  const isOtherWal = found.kind === "new" || (found.offset === 0 && found.chain === undefined);
+  if (!isOtherWal || target.isContested?.() !== true) return found;
+  await fence(target.client, { signal });
+  return lookUp(target, host, signal);
+}
+
+async function lookUp(target: ShipperTarget, host: ShipperHost, signal: AbortSignal): Promise<Found> {
   const catalog = await readCatalog(target.client, { signal });
   return { ...(await decide(catalog, target, host, signal)), newestAt: catalog.newestAt };
 }

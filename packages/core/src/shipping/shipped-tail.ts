@@ -1,10 +1,11 @@
 // Where a replica's history ends, read from the replica itself: one listing, one object.
 import type { ReplicaClient } from "../backend/client.ts";
-import { decompress } from "../codec/lz4-stream.ts";
+import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
 import { LitewakeError } from "../errors.ts";
 import { type Catalog, compareHistories, type GenerationRecord } from "../replica/catalog.ts";
 import { segmentKey, snapshotKey } from "../replica/layout.ts";
 import type { Generation } from "../replica/position.ts";
+import { decodeSegmentProof } from "../replica/proof.ts";
 import { frameBytes } from "../wal/frame.ts";
 import { WAL_HEADER_BYTES } from "../wal/header.ts";
 
@@ -21,9 +22,17 @@ export interface ShippedTail {
   readonly lastFrame: Uint8Array | undefined;
   /** The 32-byte header, where the last segment begins with it. */
   readonly header: Uint8Array | undefined;
+  /** The history ends with a fence (fence.ts): nothing may follow in this index. `undefined`: it does not. */
+  readonly fence: Fence | undefined;
   readonly newestSnapshot: { readonly index: number; readonly at: Date };
   /** The store's date of the newest object. */
   readonly updatedAt: Date;
+}
+
+/** What a fence says of the place before it, where it says something. */
+export interface Fence {
+  readonly index: number;
+  readonly end: number;
 }
 
 /** The generation that was written to last; one without a snapshot cannot be restored and does not count. */
@@ -36,12 +45,13 @@ export function newestGeneration(catalog: Catalog): GenerationRecord | undefined
   return newest;
 }
 
-/** Reads the tail of a generation. The last segment is streamed; only its last frame is kept. */
+/** Reads the tail of a generation. The last segment is streamed; only its last frame is kept. `at` -2: without the last. */
 export async function readShippedTail(
   client: ReplicaClient,
   record: GenerationRecord,
   pageSize: number,
   signal: AbortSignal | undefined,
+  at: -1 | -2 = -1,
 ): Promise<ShippedTail> {
   const snapshot = record.snapshots.at(-1);
   if (snapshot === undefined) throw new Error(`generation ${record.generation} has no snapshot`);
@@ -50,26 +60,30 @@ export async function readShippedTail(
     newestSnapshot: { index: snapshot.index, at: snapshot.modifiedAt },
     updatedAt: record.updatedAt,
   };
-  const last = record.segments.at(-1);
+  const last = record.segments.at(at);
   if (last === undefined || last.index < snapshot.index) {
     // Its segments must be as it is: encrypted or not, and for these keys.
     await touch(client, snapshotKey(record.generation, snapshot.index), signal);
-    return { ...base, index: snapshot.index, offset: 0, lastFrame: undefined, header: undefined };
+    return { ...base, index: snapshot.index, offset: 0, lastFrame: undefined, header: undefined, fence: undefined };
   }
   const key = segmentKey(record.generation, last.index, last.offset);
   const size = frameBytes(pageSize);
+  const decoder = new Lz4FrameDecoder();
   let length = 0;
   let tail: Uint8Array = new Uint8Array(0);
   let header: Uint8Array | undefined;
   try {
-    for await (const chunk of decompress(await client.get(key, { signal }))) {
-      const joined = Buffer.concat([tail, chunk]);
-      if (last.offset === 0 && header === undefined && joined.byteLength >= WAL_HEADER_BYTES) {
-        header = Uint8Array.from(joined.subarray(0, WAL_HEADER_BYTES));
+    for await (const stored of await client.get(key, { signal })) {
+      for (const chunk of decoder.push(stored)) {
+        const joined = Buffer.concat([tail, chunk]);
+        if (last.offset === 0 && header === undefined && joined.byteLength >= WAL_HEADER_BYTES) {
+          header = Uint8Array.from(joined.subarray(0, WAL_HEADER_BYTES));
+        }
+        length += chunk.byteLength;
+        tail = Uint8Array.from(joined.subarray(Math.max(0, joined.byteLength - size)));
       }
-      length += chunk.byteLength;
-      tail = Uint8Array.from(joined.subarray(Math.max(0, joined.byteLength - size)));
     }
+    decoder.end();
   } catch (error) {
     if (error instanceof Error && error.name === "Lz4Error") {
       throw new LitewakeError("damaged", `${client.url}/${key} cannot be read: ${error.message}`, { cause: error });
@@ -79,7 +93,11 @@ export async function readShippedTail(
   const offset = last.offset + length;
   const frames = (offset - WAL_HEADER_BYTES) % size === 0 && offset >= WAL_HEADER_BYTES + size;
   const whole = frames && length >= size ? tail : undefined;
-  return { ...base, index: last.index, offset, lastFrame: whole, header };
+  const isFence = last.offset === 0 && length === 0;
+  const fence = isFence
+    ? (decodeSegmentProof(decoder.skippable)?.previous ?? { index: last.index, end: 0 })
+    : undefined;
+  return { ...base, index: last.index, offset, lastFrame: whole, header, fence };
 }
 
 async function touch(client: ReplicaClient, key: string, signal: AbortSignal | undefined): Promise<void> {

@@ -36,6 +36,8 @@ export interface ShipperTarget {
   readonly snapshots?: ConcurrencyLimit | undefined;
   /** A lease says that nobody else writes here: what another process has left in our place ends the generation, not us. */
   readonly leased?: boolean | undefined;
+  /** A request of the lease's last owner may still be under way. */
+  readonly isContested?: (() => boolean) | undefined;
 }
 
 /** Where a replica stands in the live log. */

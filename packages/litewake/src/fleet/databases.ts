@@ -14,7 +14,7 @@ import type { ReplicaClient } from "@litewake/core/backend";
 import type { DatabaseConfig, ReplicaConfig } from "../config/config.ts";
 import type { BackendLoading } from "../backends.ts";
 import { type DrilledReplica, startDrills, withDrills } from "../drill/running-drills.ts";
-import { takeLease } from "./lease.ts";
+import { hasBegun, takeLease } from "./lease.ts";
 
 export interface DatabasesStart {
   readonly databases: readonly DatabaseConfig[];
@@ -48,6 +48,7 @@ export class RunningDatabases {
       const databases = await allOf(start.databases.map((database) => replicationOf(database, start, leases)));
       const { logger, newHistory, loading } = start;
       const replication = await Replication.start({ databases, logger, newHistory });
+      if (hasBegun(replication.status)) for (const lease of leases) lease.settled();
       const drilled = start.databases.flatMap((database, n) => drilledReplicas(database, databases[n]));
       const look: Replication["look"] = (...args) => replication.look(...args);
       return new RunningDatabases(replication, leases, startDrills({ look, replicas: () => drilled, loading, logger }));
@@ -71,12 +72,15 @@ export class RunningDatabases {
 
   async stop(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const announced = this.#leases.map((lease) => lease.announceEnd());
+    // What was broken off may still be under way.
+    let clean = false;
     try {
       await this.#drills[Symbol.asyncDispose]();
       await this.#replication.stop(options);
+      clean = true;
     } finally {
       await Promise.all(announced);
-      await Promise.all(this.#leases.map((lease) => lease.release()));
+      await Promise.all(this.#leases.map((lease) => lease.release({ clean })));
     }
   }
 }
@@ -117,7 +121,7 @@ async function replicationOf(
       const { takeOver, logger, signal } = start;
       const lease = await takeLease({ client, ttlMs: leaseMs, takeOver, logger, signal });
       leases.push(lease);
-      return { name, client: leased(client, lease), leased: true, ...intervals };
+      return { name, client: leased(client, lease), leased: true, isContested: () => lease.contested, ...intervals };
     }),
   );
   return {

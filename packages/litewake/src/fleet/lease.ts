@@ -1,5 +1,5 @@
 // Takes the lease of a replica root at a start.
-import { Lease, type LeaseOptions } from "@litewake/core";
+import { type DatabaseStatus, Lease, type LeaseOptions } from "@litewake/core";
 import { ReplicaError } from "@litewake/core/backend";
 
 export interface LeaseStart extends LeaseOptions {
@@ -21,4 +21,11 @@ export async function takeLease({ signal, ...options }: LeaseStart): Promise<Lea
     void lease.acquireEventually();
   }
   return lease;
+}
+
+/** Whether every replica was reached and goes on with its history: a late request of somebody else changes nothing there. */
+export function hasBegun(databases: readonly DatabaseStatus[]): boolean {
+  return databases.every(
+    ({ state, replicas }) => state === "following" && replicas.every((one) => one.state === "shipping"),
+  );
 }

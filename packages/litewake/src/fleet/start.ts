@@ -3,23 +3,27 @@ import fs from "node:fs";
 import {
   type DatabaseStatus,
   type Drills,
+  fence,
   Fleet,
   Lease,
+  leased,
   LitewakeError,
   type Logger,
   metaFolder,
   type SyncedDatabase,
   type TakenPoint,
 } from "@litewake/core";
-import { prefixed, type ReplicaClient } from "@litewake/core/backend";
+import { eachInParallel, prefixed, type ReplicaClient, retrying } from "@litewake/core/backend";
 import type { BackendLoading } from "../backends.ts";
 import type { FleetConfig } from "../config/config.ts";
 import { memberReplica, nameOf } from "../config/read-fleet.ts";
 import { type DrilledReplica, startDrills, withDrills } from "../drill/running-drills.ts";
 import { Arrivals } from "./arrivals.ts";
-import { membersOf } from "./members.ts";
-import { takeLease } from "./lease.ts";
+import { hasBegun, takeLease } from "./lease.ts";
+import { knownMembers, membersOf } from "./members.ts";
 import { restoreDatabases } from "./restoring.ts";
+
+const FENCES_AT_ONCE = 16;
 
 export interface FleetStart {
   readonly fleet: FleetConfig;
@@ -62,7 +66,9 @@ export class RunningFleet {
       throw start.signal.aborted ? new LitewakeError("aborted", "the start was cancelled", { cause: error }) : error;
     });
     try {
-      return new RunningFleet(await RunningFleet.#follow(start, lease), lease, start);
+      const fleet = await RunningFleet.#follow(start, lease);
+      if (hasBegun(fleet.status)) lease?.settled();
+      return new RunningFleet(fleet, lease, start);
     } catch (error) {
       await lease?.release();
       throw error;
@@ -71,7 +77,10 @@ export class RunningFleet {
 
   static async #follow(start: FleetStart, lease: Lease | undefined): Promise<Fleet> {
     const { fleet, client, patientClient, logger, newHistory, signal, progress = false } = start;
-    if (fleet.restoreOnBoot) await restoreDatabases({ fleet, client: patientClient, signal, logger, progress });
+    if (fleet.restoreOnBoot) {
+      await fenceMissing(start, lease);
+      await restoreDatabases({ fleet, client: patientClient, signal, logger, progress });
+    }
     const { layout, root, pointsIntervalMs, maxWalBytes, sealed } = fleet;
     const { syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs } = root;
     return Fleet.start({
@@ -117,13 +126,16 @@ export class RunningFleet {
 
   async stop(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const announced = this.#lease?.announceEnd();
+    // What was broken off may still be under way.
+    let clean = false;
     try {
       await this.#drills[Symbol.asyncDispose]();
       await this.#arrivals.stop();
       await this.#fleet.stop(options);
+      clean = true;
     } finally {
       await announced;
-      await this.#lease?.release();
+      await this.#lease?.release({ clean });
     }
   }
 }
@@ -159,6 +171,14 @@ async function leaseFor({
     logger,
     signal,
   });
+}
+
+/** What is about to be restored is the newest state, and stays it, whatever the last owner may have under way. */
+async function fenceMissing({ fleet, client, signal }: FleetStart, lease: Lease | undefined): Promise<void> {
+  if (lease?.contested !== true) return;
+  const own = retrying(leased(client, lease));
+  const missing = (await knownMembers(fleet, own, signal)).filter(({ path }) => !fs.existsSync(path));
+  await eachInParallel(missing, FENCES_AT_ONCE, ({ name }) => fence(prefixed(own, name), { signal }));
 }
 
 async function isMissing(fleet: FleetConfig): Promise<boolean> {

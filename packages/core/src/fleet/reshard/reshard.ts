@@ -10,9 +10,11 @@ import path from "node:path";
 import { Worker } from "node:worker_threads";
 import type { ReplicaClient } from "../../backend/client.ts";
 import { ConcurrencyLimit, limited } from "../../backend/limit.ts";
+import { eachInParallel } from "../../backend/parallel.ts";
 import { prefixed } from "../../backend/prefix.ts";
 import { type FailureKind, LitewakeError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
+import { fence } from "../../shipping/fence.ts";
 import { Replication } from "../../shipping/replication.ts";
 import { stampOf } from "../../shipping/restored-state.ts";
 import {
@@ -46,6 +48,8 @@ export interface ReshardRequest {
   readonly target?: PointTarget | undefined;
   /** Spread and prove, and change nothing. */
   readonly dryRun?: boolean | undefined;
+  /** A request of the lease's last owner may still be under way. */
+  readonly contested?: boolean | undefined;
   readonly logger: Logger;
   readonly signal?: AbortSignal | undefined;
 }
@@ -79,6 +83,10 @@ export async function reshard(request: ReshardRequest): Promise<ReshardResult | 
   refuseOtherDlq(origin.manifest, to, client.url);
   refuseFiles([...namesOf(origin.manifest), ...namesOf(to)], request);
   await rm(scratch, { recursive: true, force: true });
+  if (request.contested === true) {
+    const names = [...new Set([...namesOf(newest), ...namesOf(origin.manifest)])];
+    await eachInParallel(names, SNAPSHOTS_AT_ONCE, (name) => fence(prefixed(client, name), { signal }));
+  }
   try {
     const members = namesOf(origin.manifest).map((name) => ({ name, path: path.join(scratch, "from", `${name}.db`) }));
     const restored = await restoreOrigin(members, origin.target, request);

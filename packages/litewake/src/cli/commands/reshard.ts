@@ -25,20 +25,30 @@ async function run(flags: ParsedArguments): Promise<number> {
   using _signals = onStopSignal(() => stop.abort());
   const store = await openConfigured(fleet.root, config);
   const logger = createLogger({ ...config.logging, stderr: true });
-  const client = patient(store, patienceOf(flags), (line) => note(`litewake: ${line}`));
+  const asking = (one: ReplicaClient) => patient(one, patienceOf(flags), (line) => note(`litewake: ${line}`));
+  const client = asking(store);
   // What is only looked at needs no lease.
   const holds = fleet.root.leaseMs > 0 && !flags.boolean("dry-run");
   const lease = holds
-    ? new Lease({ client, ttlMs: fleet.root.leaseMs, takeOver: flags.boolean("take-over"), logger })
+    ? new Lease({
+        client: store,
+        patientClient: client,
+        ttlMs: fleet.root.leaseMs,
+        takeOver: flags.boolean("take-over"),
+        logger,
+      })
     : undefined;
   try {
     await lease?.acquire(stop.signal);
     const result = await reshardFleet({
       ...settingsOf(flags, fleet),
-      client: lease === undefined ? client : leased(client, lease),
+      // Each try needs the lease, not the first one only.
+      client: lease === undefined ? client : asking(leased(store, lease)),
+      contested: lease?.contested === true,
       logger,
       signal: stop.signal,
     });
+    lease?.settled();
     return report(flags, result, store);
   } catch (error) {
     throw stop.signal.aborted ? new LitewakeError("aborted", "resharding was stopped", { cause: error }) : error;

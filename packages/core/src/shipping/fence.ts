@@ -1,0 +1,112 @@
+// Fences off what another process was about to write. Its puts are made if absent and in order, so only two names can be the
+// next one of a history: the place where it ends, and the beginning of the next index. Both are given to segments without
+// a byte of WAL. Whatever arrives late then changes no restore, Litestream's neither: it finds its name taken.
+import type { CallOptions, ReplicaClient } from "../backend/client.ts";
+import { ReplicaError } from "../backend/error.ts";
+import { compressAll, decompress } from "../codec/lz4-stream.ts";
+import { LitewakeError } from "../errors.ts";
+import { type GenerationRecord, readCatalog } from "../replica/catalog.ts";
+import { segmentKey } from "../replica/layout.ts";
+import { encodeProof, type SegmentProof } from "../replica/proof.ts";
+import { parseFrameHeader } from "../wal/frame.ts";
+import { parseWalHeader, WAL_HEADER_BYTES } from "../wal/header.ts";
+import { newestGeneration, readShippedTail, type ShippedTail } from "./shipped-tail.ts";
+
+/** A late put may come in between the look and the fence, each time one more; that many are nobody's last requests. */
+const TRIES = 20;
+
+/**
+ * Ends the newest history of a replica where it stands. Does nothing where there is none, where it is fenced already, and
+ * where its end cannot be proved (damage, or a transaction of Litestream's without its end): there the next history begins
+ * anew in any case.
+ */
+export async function fence(client: ReplicaClient, options: CallOptions = {}): Promise<void> {
+  if (!client.capabilities.putIfAbsent) return;
+  for (let tries = 0; tries < TRIES; tries++) {
+    const record = newestGeneration(await readCatalog(client, options));
+    if (record === undefined || (await fenceOff(client, record, options))) return;
+  }
+  throw new ReplicaError({
+    code: "Unavailable",
+    operation: "put",
+    reason: "another process goes on writing to this replica",
+  });
+}
+
+/** False: something came in meanwhile. */
+async function fenceOff(client: ReplicaClient, record: GenerationRecord, options: CallOptions): Promise<boolean> {
+  const end = await endOf(client, record, options);
+  if (end === undefined || end.tail.fence !== undefined) return true;
+  const { generation, index, offset } = end.tail;
+  const name = (at: number, from: number): string => segmentKey(generation, at, from);
+  if (offset === 0) return putFence(client, name(index, 0), { version: 1 }, options);
+  if (!end.half && !(await putFence(client, name(index, offset), { version: 1 }, options))) return false;
+  const previous = { index, end: offset, s1: end.s1, s2: end.s2 };
+  return putFence(client, name(index + 1, 0), { version: 1, previous }, options);
+}
+
+interface End {
+  readonly tail: ShippedTail;
+  readonly s1: number;
+  readonly s2: number;
+  /** The place itself is fenced, the next index is not: whoever began it has died. */
+  readonly half: boolean;
+}
+
+async function endOf(client: ReplicaClient, record: GenerationRecord, options: CallOptions): Promise<End | undefined> {
+  try {
+    const pageSize = await pageSizeOf(client, record, options);
+    const tail = await readShippedTail(client, record, pageSize ?? 512, options.signal);
+    if (tail.offset === 0) return { tail, s1: 0, s2: 0, half: false };
+    const half = record.segments.at(-1)?.offset === tail.offset;
+    const proven = half ? await readShippedTail(client, record, pageSize ?? 512, options.signal, -2) : tail;
+    const { lastFrame, header } = proven;
+    if (lastFrame === undefined) {
+      const sum =
+        header !== undefined && proven.offset === WAL_HEADER_BYTES ? parseWalHeader(header)?.checksum : undefined;
+      return sum === undefined ? undefined : { tail, ...sum, half };
+    }
+    const view = new DataView(lastFrame.buffer, lastFrame.byteOffset, lastFrame.byteLength);
+    if (parseFrameHeader(view, 0).commitPages === 0) return undefined;
+    return { tail, s1: view.getUint32(16), s2: view.getUint32(20), half };
+  } catch (error) {
+    if (error instanceof LitewakeError && error.kind === "damaged") return undefined;
+    throw error;
+  }
+}
+
+/** As the newest index says; undefined: it holds nothing, or no WAL. */
+async function pageSizeOf(
+  client: ReplicaClient,
+  { generation, segments }: GenerationRecord,
+  { signal }: CallOptions,
+): Promise<number | undefined> {
+  const last = segments.at(-1);
+  if (last === undefined) return undefined;
+  let head: Uint8Array = new Uint8Array(0);
+  try {
+    for await (const chunk of decompress(await client.get(segmentKey(generation, last.index, 0), { signal }))) {
+      head = Buffer.concat([head, chunk]);
+      if (head.byteLength >= WAL_HEADER_BYTES) return parseWalHeader(head.subarray(0, WAL_HEADER_BYTES))?.pageSize;
+    }
+  } catch (error) {
+    if (!ReplicaError.is(error, "NotFound") && !(error instanceof Error && error.name === "Lz4Error")) throw error;
+  }
+  return undefined;
+}
+
+async function putFence(
+  client: ReplicaClient,
+  key: string,
+  proof: SegmentProof,
+  { signal }: CallOptions,
+): Promise<boolean> {
+  try {
+    const body = Buffer.concat([encodeProof(proof), compressAll(new Uint8Array(0))]);
+    await client.put(key, body, { ifAbsent: true, signal });
+    return true;
+  } catch (error) {
+    if (ReplicaError.is(error, "Conflict")) return false;
+    throw error;
+  }
+}
