@@ -52,7 +52,7 @@ export class LeaseTerm {
 
   #watch(): void {
     this.#cancel();
-    this.#cancel = this.#host.after(Math.max(0, this.#untilMs - this.#host.now()), () => {
+    this.#cancel = this.#host.after(Math.max(1, Math.ceil(this.#untilMs - this.#host.now())), () => {
       if (this.isOver) this.#tell();
       else this.#watch();
     });

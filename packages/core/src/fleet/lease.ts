@@ -203,10 +203,11 @@ export class Lease {
   }
 
   async #giveUp(signal: AbortSignal): Promise<void> {
+    // Before it is said: whoever reads it may write at once.
+    this.#active = false;
     this.#renewal.abort();
     await this.#renewing;
     if (this.#lost === undefined) await this.#chain.release(signal).catch(() => {});
-    this.#active = false;
     await this.#chain.disown([]);
     await this.#chain.quiet();
   }

@@ -65,6 +65,8 @@ export interface PreviousEnd {
   readonly end: number;
   readonly s1: number;
   readonly s2: number;
+  /** The index is a fence's: what it says is the state of this place, at which a restore can stop. */
+  readonly fenced?: { readonly index: number; readonly offset: number };
 }
 
 export function decideContinuity(tail: ShippedTail, replicaUrl: string, local: LocalEvidence): Continuity {
@@ -124,7 +126,8 @@ function at(noted: NotedPosition, { generation, index, offset, fence }: ShippedT
 }
 
 function previousEnd(tail: ShippedTail, shipped: ShippedWal | undefined): PreviousEnd | undefined {
-  if (tail.fence !== undefined) return { end: 0, s1: 0, s2: 0 };
+  if (tail.fence !== undefined)
+    return { end: 0, s1: 0, s2: 0, fenced: { index: tail.fence.index, offset: tail.fence.end } };
   return shipped === undefined ? undefined : { end: tail.offset, s1: shipped.s1, s2: shipped.s2 };
 }
 

@@ -184,6 +184,8 @@ export class Shipper implements LogReader {
     this.#cuts.push(place);
     const index = this.#indexOf(place.epoch);
     if (place.offset > 0) return { ...at, index, offset: place.offset };
+    const fenced = this.#previous?.fenced;
+    if (fenced !== undefined && place.epoch === this.#cursor.epoch && snapshot < index) return { ...at, ...fenced };
     // The end of the index before says the same, and can be proved.
     const end = this.#host.log.epoch(place.epoch - 1)?.end ?? this.#previous?.end;
     return end === undefined || snapshot >= index

@@ -75,7 +75,9 @@ export class SegmentCheck {
     }
     const verifier = this.#verifier;
     const form = verifier?.form;
-    if (verifier === undefined || form === undefined) return undefined;
+    if (verifier === undefined) return undefined;
+    // A fence at the beginning of an index: nothing is there, and nothing is missing.
+    if (form === undefined) return { committed: 0, isOpen: false };
     this.#form = form;
     this.#salts = { index: segment.index, salt1: form.salt1, salt2: form.salt2 };
     return { committed: verifier.committed, isOpen: verifier.committed < verifier.end };

@@ -30,6 +30,7 @@ function shipped(frames: number, wal: Uint8Array = oldWal, more: Partial<Shipped
   const offset = offsetOfFrames(frames, PAGE);
   return {
     generation,
+    fence: undefined,
     index: 3,
     offset,
     lastFrame: frames > 0 ? wal.slice(offset - SIZE, offset) : undefined,
