@@ -26,7 +26,7 @@ export function thisHost(): LeaseHost {
     owner: thisOwner(),
     // The monotonic clock stands still while a host is suspended; the time since the boot does not.
     now: () => Math.max(performance.now() - began.monotonic, os.uptime() * 1000 - began.uptime - UPTIME_GRAIN_MS),
-    sleep: async (ms, signal, idle) => void (await wait(ms, undefined, { signal, ref: idle === undefined })),
+    sleep: (ms, signal, idle) => wait(ms, undefined, { signal, ref: idle === undefined }),
     timeout: (ms) => AbortSignal.timeout(ms),
     after: (ms, call) => {
       const timer = setTimeout(call, ms);

@@ -55,7 +55,8 @@ export async function takeOver(taking: Taking, signal: AbortSignal): Promise<Pre
       }
       if (await chain.take(found, !isFree, { signal })) return isFree ? undefined : seen;
       // Of two that waited for the same one, the second has somebody alive before it; at a handover it looks again.
-      if (isOver && !force) throw refusal(chain, (await chain.newest({ signal })) ?? found);
+      const faster = isOver && !force ? await chain.newest({ signal }) : undefined;
+      if (faster !== undefined && !faster.ending && !faster.released) throw refusal(chain, faster);
       await host.sleep(AGAIN_MS, signal);
       continue;
     }

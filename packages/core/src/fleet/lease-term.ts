@@ -47,7 +47,7 @@ export class LeaseTerm {
   }
 
   #tell(): void {
-    for (const call of [...this.#watching]) call();
+    for (const call of this.#watching) call();
   }
 
   #watch(): void {

@@ -45,7 +45,7 @@ export class Contender {
   /** Rows of the ledger that the replica has acknowledged. */
   acknowledged = 0;
   failure: unknown;
-  ended: Promise<void> = Promise.resolve();
+  onEnd: () => void = () => {};
   readonly lease: Lease;
   readonly #options: ContenderOptions;
   readonly #client: ReplicaClient;
@@ -86,7 +86,7 @@ export class Contender {
   }
 
   start(): void {
-    this.ended = this.#run();
+    void this.#run();
   }
 
   async #run(): Promise<void> {
@@ -99,6 +99,7 @@ export class Contender {
       if (!signal.aborted) this.failure = error;
     }
     await this.lease.release({ clean: !this.#isUnderWay });
+    this.onEnd();
   }
 
   /** An orderly end. */
