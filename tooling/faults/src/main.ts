@@ -13,13 +13,14 @@ const COMMANDS: Readonly<Record<string, string>> = {
   damage: "replicas with every kind of damage: the exact database, or a refusal",
   system: "full disks, lost permissions, no descriptors, jumping clocks, databases changed under us",
   rivals: "two writers racing for one replica",
+  encryption: "encrypted objects, whole, in part, over broken streams and with every kind of damage",
   soak: "many writers, faults and drills for as long as wanted; memory, descriptors and lag must stay flat",
   fuzz: "hostile bytes, names, configurations and URLs",
 };
 
 function usage(why: string): never {
   console.error(`faults: ${why}\nusage: npm run faults -- NAME [options]`);
-  for (const [name, about] of Object.entries(COMMANDS)) console.error(`  ${name.padEnd(10)} ${about}`);
+  for (const [name, about] of Object.entries(COMMANDS)) console.error(`  ${name.padEnd(11)} ${about}`);
   process.exit(2);
 }
 
