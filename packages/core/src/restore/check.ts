@@ -41,7 +41,8 @@ export async function checkIntegrity({ file, check, position, fault, logger, sig
   const [problem] = answer.problems.filter((line) => !isConstraint(line));
   if (problem === undefined) return;
   const { generation, index, offset } = position;
-  const what = `SQLite finds the restored database damaged (${problem})`;
+  // SQLite's text may have several lines.
+  const what = `SQLite finds the restored database damaged (${problem.replace(/\s*\n\s*/g, " ")})`;
   throw new RestoreRefusal("damaged", what, { generation, index, offset }, { fault });
 }
 

@@ -66,12 +66,13 @@ export async function materialize(options: MaterializeOptions): Promise<Material
     );
   }
   if (snapshot.proof === undefined && breaksOffInOwnIndex(plan)) throw unknownAge(plan);
+  if (wal.isCutOff && plan.stop === "end") throw cutOff(plan, wal);
   progress.enter("write");
   step("restore:fetched");
   const reached = { generation: plan.generation, index: wal.index, offset: wal.offset };
   const pageSize = snapshot.pageSize ?? wal.pageSize ?? 1;
   const sizes = (size: number, bytesWritten: number) => ({ pages: size / pageSize, bytesWritten });
-  const stated = statedPlace(snapshot, wal);
+  const stated = statedPlace(plan, snapshot, wal);
   if (stated !== undefined && comparePlaces(reached, stated) < 0) {
     const isEndProven = await proveEnd(client, plan, { ...stated, checksum: undefined }, signal);
     // The copy is the state at its place, newer than all that the segments would bring back.
@@ -93,12 +94,21 @@ export async function materialize(options: MaterializeOptions): Promise<Material
   };
 }
 
-/** Up to where the copy has pages; nothing where that was in a WAL before the index's own. */
-function statedPlace({ proof }: CopiedSnapshot, { firstSalts }: WalEnd): SnapshotProof["position"] | undefined {
+/**
+ * Up to where the copy has pages; nothing where that was in a WAL before the index's own. That can only be of the first
+ * index: before any other snapshot, its index was shipped up to its place.
+ */
+function statedPlace(plan: RestorePlan, { proof }: CopiedSnapshot, { firstSalts }: WalEnd): Place | undefined {
   const isOther = (salt: number, at: number): boolean => firstSalts !== undefined && firstSalts[at] !== salt;
-  return proof?.salts?.some(isOther) === true ? undefined : proof?.position;
+  if (proof?.salts?.some(isOther) !== true) return proof?.position;
+  const { index } = plan.snapshot;
+  if (index === 0) return undefined;
+  const place = { generation: plan.generation, index, offset: 0 };
+  const what = "the index holds another WAL than the one over which its snapshot was taken";
+  throw new RestoreRefusal("damaged", what, place, { fault: { kind: "wal", ...place } });
 }
 
+type Place = SnapshotProof["position"];
 type Fetching = MaterializeOptions & ReadOptions;
 
 async function fetchSnapshot(fetching: Fetching): Promise<CopiedSnapshot> {
@@ -149,4 +159,10 @@ function isAbort(error: unknown): boolean {
 function unknownAge({ generation, snapshot: { index } }: RestorePlan): RestoreRefusal {
   const what = "the snapshot does not state up to where it reaches, and the WAL that would tell is not whole";
   return new RestoreRefusal("damaged", what, { generation, index }, { fault: { kind: "snapshot", generation, index } });
+}
+
+function cutOff({ generation }: RestorePlan, { tail: { index, offset } }: WalEnd): RestoreRefusal {
+  const place = { generation, index, offset };
+  const what = "missing tail of the WAL: its last segment ends inside a transaction, as none of Litewake's does";
+  return new RestoreRefusal("damaged", what, place, { fault: { kind: "wal", ...place } });
 }

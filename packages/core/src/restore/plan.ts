@@ -102,14 +102,15 @@ export function followChain(
   let at = first;
   for (; at < segments.length; at++) {
     const here = { index: segments.indexAt(at), offset: segments.offsetAt(at) };
+    if (cut !== undefined && comparePlaces(here, cut) >= 0) return brokenOff(first, at, cut);
     if (here.index > untilIndex || (place !== undefined && comparePlaces(here, place) >= 0)) break;
-    const broken = cut !== undefined && comparePlaces(here, cut) >= 0;
-    const hole = broken ? { what: "the WAL breaks off", ...cut } : holeBefore(here, index, offset);
+    const hole = holeBefore(here, index, offset);
     // Also before the first younger one: what is gone may have been old enough.
     if (hole !== undefined) return { first, end: at, hole };
     if (segments.modifiedMsAt(at) > untilMs) break;
     ({ index, offset } = here);
   }
+  if (cut !== undefined && at === segments.length) return brokenOff(first, at, cut);
   // A place past offset 0 lies in its index; what is there of it is proved once it is read.
   if (place !== undefined && place.offset > 0 && (index < place.index || at === first)) {
     return { first, end: at, hole: { what: "missing WAL index", index: place.index, offset: 0 } };
@@ -119,6 +120,10 @@ export function followChain(
     return { first, end: at, hole: { what: "missing WAL index", index: at === first ? index : index + 1, offset: 0 } };
   }
   return { first, end: at, hole: undefined };
+}
+
+function brokenOff(first: number, end: number, { index, offset }: { index: number; offset: number }): Chain {
+  return { first, end, hole: { what: "the WAL breaks off", index, offset } };
 }
 
 /** What is missing before a segment. `index` and `offset` are of the segment before, or of the snapshot with offset -1. */

@@ -4,6 +4,7 @@ import { readProof } from "./object-head.ts";
 import { breaksOffInOwnIndex, type RestorePlan } from "./plan.ts";
 import { KnownFaults, pointOf, reachablePlan } from "./reachable.ts";
 import { RestoreRefusal } from "./refusal.ts";
+import { foreignHome } from "./snapshot.ts";
 import type { ListedSource } from "./source-choice.ts";
 import type { RestoreTarget } from "./target.ts";
 
@@ -27,8 +28,8 @@ export async function namingTheRest<T>(
 }
 
 /**
- * As `reachablePlan`, without snapshots that would be cut off from their own WAL and do not state up to where they reach:
- * one small request for each of those.
+ * As `reachablePlan`, without snapshots that lie under another's name, or that would be cut off from their own WAL and do
+ * not state up to where they reach: one small request for each snapshot that is considered.
  */
 export async function furthestPlan(
   { source, catalog }: ListedSource,
@@ -38,9 +39,11 @@ export async function furthestPlan(
 ): Promise<RestorePlan | undefined> {
   for (;;) {
     const plan = reachablePlan(catalog, target, faults);
-    if (plan === undefined || !breaksOffInOwnIndex(plan)) return plan;
+    if (plan === undefined) return undefined;
     const proof = await readProof(source.client, plan.snapshot.key, decodeSnapshotProof, signal);
-    if (proof !== undefined) return plan;
-    faults.add({ kind: "snapshot", generation: plan.generation, index: plan.snapshot.index });
+    const place = { generation: plan.generation, index: plan.snapshot.index };
+    const isUsable = proof === undefined ? !breaksOffInOwnIndex(plan) : foreignHome(proof, place) === undefined;
+    if (isUsable) return plan;
+    faults.add({ kind: "snapshot", ...place });
   }
 }

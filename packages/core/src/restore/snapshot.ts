@@ -31,8 +31,11 @@ export function judgeSnapshot({ bytes, head, sha256, skippable }: CopiedObject, 
   return { bytes, pageSize, proof };
 }
 
-// What lies under another's name would be taken for a state that it is not.
-function foreignHome(proof: SnapshotProof | undefined, { generation, index }: SnapshotPlace): string | undefined {
+/** What lies under another's name would be taken for a state that it is not; undefined: it is where it belongs. */
+export function foreignHome(
+  proof: SnapshotProof | undefined,
+  { generation, index }: SnapshotPlace,
+): string | undefined {
   const home = proof?.generation ?? generation;
   if (home !== generation) return `belongs to generation ${home}`;
   if (proof !== undefined && proof.position.index !== index) {

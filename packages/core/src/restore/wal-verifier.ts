@@ -25,6 +25,8 @@ export interface WalEnd {
   readonly offset: number;
   /** Frames after the last commit, which the restore leaves out: a transaction whose commit was not shipped. */
   readonly openFrames: number;
+  /** That transaction was shipped whole once: Litewake ends each segment on a commit. */
+  readonly isCutOff: boolean;
   /** The first index whose beginning does not prove the end of the one before; `undefined`: all do. */
   readonly unprovenFrom: number | undefined;
   readonly pageSize: number | undefined;
@@ -56,8 +58,13 @@ export class WalVerifier {
   #unprovenFrom: number | undefined;
   #segmentAt = 0;
   #segmentIndex: number;
+  #isEmpty = true;
+  /** Litewake wrote the index: each of its segments ends on a commit. */
+  #isOurs = false;
   readonly #firstIndex: number;
   #firstSalts: readonly [number, number] | undefined;
+  /** Indexes that prove the end of the one before. */
+  readonly #linked = new Set<number>();
   /** The index of each WAL so far, by its salts. */
   readonly #seen = new Map<string, number>();
 
@@ -107,6 +114,8 @@ export class WalVerifier {
   begin(index: number, offset: number, proof: SegmentProof | undefined): void {
     this.#segmentIndex = index;
     this.#segmentAt = offset;
+    this.#isEmpty = true;
+    if (offset === 0) this.#isOurs = proof !== undefined;
     const previous = proof?.previous;
     const home = proof?.generation ?? this.#generation;
     if (home !== this.#generation) throw this.#refusal(`the segment belongs to generation ${home}`, offset, { index });
@@ -124,6 +133,7 @@ export class WalVerifier {
 
   push(chunk: Uint8Array): void {
     let rest = chunk;
+    this.#isEmpty = this.#isEmpty && chunk.byteLength === 0;
     while (rest.byteLength > 0) {
       if (this.#chain === undefined) rest = this.#fill(rest, WAL_HEADER_BYTES, (bytes) => this.#readHeader(bytes));
       else if (this.#carried > 0 || rest.byteLength < this.#chain.frameBytes) {
@@ -138,6 +148,7 @@ export class WalVerifier {
 
   /** The segment is at its end. */
   endSegment(): void {
+    if (this.#isEmpty) throw this.#refusal("the segment is empty", this.#segmentAt, { index: this.#segmentIndex });
     if (this.#carried > 0) throw this.#refusal("the segment ends in the middle of a frame", this.#offset);
   }
 
@@ -146,6 +157,7 @@ export class WalVerifier {
       index: this.#index,
       offset: this.committed,
       openFrames: this.#openFrames,
+      isCutOff: this.#isOurs && this.#openFrames > 0,
       unprovenFrom: this.#unprovenFrom,
       pageSize: this.#pageSize,
       tail: {
@@ -173,6 +185,7 @@ export class WalVerifier {
         doubt,
       });
     }
+    if (previous !== undefined) this.#linked.add(index);
     this.#sink.endIndex();
     this.#index = index;
     this.#offset = 0;
@@ -186,14 +199,16 @@ export class WalVerifier {
       throw this.#refusal(`the page size is ${header.pageSize}, before it was ${this.#pageSize}`, 0);
     }
     if (this.#header !== undefined && goesBack(this.#header, header)) {
-      const doubt = { index: this.#index - 1, offset: 0 };
-      throw this.#refusal("the index holds an older WAL than the one before it", 0, { doubt });
+      throw this.#refusal("the index holds an older WAL than the one before it", 0, {
+        doubt: this.#doubt(this.#index - 1),
+      });
     }
     const salts = `${header.salt1}/${header.salt2}`;
     const twin = this.#seen.get(salts);
     if (twin !== undefined) {
-      const doubt = { index: twin, offset: 0 };
-      throw this.#refusal(`the index holds the same WAL as index ${formatIndex(twin)}`, 0, { doubt });
+      throw this.#refusal(`the index holds the same WAL as index ${formatIndex(twin)}`, 0, {
+        doubt: this.#doubt(twin),
+      });
     }
     this.#seen.set(salts, this.#index);
     if (this.#index === this.#firstIndex) this.#firstSalts = [header.salt1, header.salt2];
@@ -233,6 +248,11 @@ export class WalVerifier {
       full(this.#carry.subarray(0, size));
     }
     return chunk.subarray(part.byteLength);
+  }
+
+  /** Which of two indexes is the wrong one: the later, where the earlier is known to follow what was before it. */
+  #doubt(earlier: number): { index: number; offset: number } {
+    return { index: this.#linked.has(earlier) ? this.#index : earlier, offset: 0 };
   }
 
   /** `doubt`: from where on the WAL must not be believed; by default from the segment at hand on. */

@@ -1,0 +1,78 @@
+// Whether what is left of a replica shows that there was more than what was restored.
+import { decompressAll } from "../../../../packages/core/src/codec/lz4-stream.ts";
+import { decodeSegmentProof } from "../../../../packages/core/src/replica/proof.ts";
+import { Lz4FrameDecoder } from "../../../../packages/core/src/codec/lz4-frame.ts";
+import { parseKey } from "@litewake/core/protocol";
+import type { DamagedReplica } from "./judge.ts";
+import type { GenerationPlace } from "./target.ts";
+
+/** A name of the layout that the sound replica does not have. */
+export function hasNewNames({ shape, objects }: DamagedReplica): boolean {
+  return [...objects.keys()].some((key) => parseKey(key) !== undefined && !shape.objects.has(key));
+}
+
+/** The first thing that shows it. Objects that are there count, whatever is in them. */
+export function visiblyLater(
+  replica: DamagedReplica,
+  reached: GenerationPlace,
+  provenEnds: boolean,
+): string | undefined {
+  const { shape, objects, target } = replica;
+  const untilMs = target.timestamp?.getTime() ?? Number.POSITIVE_INFINITY;
+  const untilIndex = target.index ?? Number.POSITIVE_INFINITY;
+  const newer = shape.truth.generations.slice(0, Math.max(0, shape.truth.generations.indexOf(reached.generation)));
+  for (const [key, { bytes, modifiedAt }] of objects) {
+    const name = parseKey(key);
+    if (name === undefined) continue;
+    const { generation, index } = name;
+    const isWithin = modifiedAt.getTime() <= untilMs && index <= untilIndex;
+    if (isWithin && target.generation === undefined && newer.includes(generation)) return `${key} is there`;
+    if (generation !== reached.generation) continue;
+    if (name.kind === "snapshot") {
+      if (isWithin && index > reached.index) return `${key} is there`;
+      continue;
+    }
+    const isNext = index === reached.index && name.offset === reached.offset;
+    const isLater = index > reached.index || (index === reached.index && name.offset > reached.offset);
+    if (isWithin && (isLater || isNext) && contentBytes(bytes) !== 0) return `${key} is there`;
+    if (isWithin || !isLater) continue;
+    // Beyond what was asked for: a hole before it shows, or its own word on where the index before ended.
+    if (index === reached.index) return `${key} begins later`;
+    const end = statedEnd(bytes);
+    if (index === reached.index + 1 && name.offset === 0 && end !== undefined && end > reached.offset)
+      return `${key} says so`;
+    if (
+      target.timestamp !== undefined &&
+      (index > reached.index + 1 || name.offset > 0) &&
+      !isFollowed(objects, generation, reached)
+    )
+      return `${key} is there`;
+  }
+  void provenEnds;
+  return undefined;
+}
+
+function isFollowed(objects: DamagedReplica["objects"], generation: string, { index }: GenerationPlace): boolean {
+  return [...objects.keys()].some((key) => {
+    const name = parseKey(key);
+    return name?.kind === "segment" && name.generation === generation && name.index === index + 1 && name.offset === 0;
+  });
+}
+
+function contentBytes(stored: Uint8Array): number | undefined {
+  try {
+    return decompressAll(stored).byteLength;
+  } catch {
+    return undefined;
+  }
+}
+
+function statedEnd(stored: Uint8Array): number | undefined {
+  try {
+    const decoder = new Lz4FrameDecoder();
+    decoder.push(stored);
+    return decodeSegmentProof(decoder.skippable)?.previous?.end;
+  } catch {
+    return undefined;
+  }
+}
