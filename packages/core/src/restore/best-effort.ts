@@ -75,7 +75,7 @@ export async function restoreTheRest<T>({ request, refused, failed, attempt }: R
     signal?.throwIfAborted();
     const from = newestFirst(listed)[0];
     const plan = from?.plan;
-    if (from === undefined || plan === undefined) throw refused;
+    if (from === undefined || plan === undefined) throw nothingLeft(refused, damage);
     try {
       return await attempt(from, plan, () => account(plan, from, listed, target, damage));
     } catch (error) {
@@ -86,6 +86,16 @@ export async function restoreTheRest<T>({ request, refused, failed, attempt }: R
       from.plan = await furthestPlan(from, target, from.faults, signal);
     }
   }
+}
+
+/** The refusal of the plain restore, without the point that it names: that one was tried. */
+function nothingLeft(refused: LitewakeError, damage: BestEffort["damage"]): LitewakeError {
+  const others = damage.length > 1 ? ` (${damage.length} objects are damaged)` : "";
+  const [first] = damage;
+  if (first?.place === undefined) return refused;
+  return new RestoreRefusal("damaged", `no point can be proved${others}; ${first.what}`, first.place, {
+    cause: refused,
+  });
 }
 
 function newestFirst(listed: readonly Searched[]): Searched[] {

@@ -34,6 +34,8 @@ describe("a proof", () => {
   it("of a snapshot is read back as it was written", () => {
     const proof = {
       version: 1,
+      generation: "00112233445566ff",
+      salts: [1, 0xffffffff],
       position: { index: 3, offset: 4152 },
       pageSize: 4096,
       pages: 9,

@@ -14,6 +14,7 @@ import { encodeProof } from "../../src/replica/proof.ts";
 import { FrameSpool } from "../../src/restore/frame-spool.ts";
 import { restore } from "../../src/restore/restore.ts";
 import { frameBytes } from "../../src/wal/frame.ts";
+import { parseWalHeader } from "../../src/wal/header.ts";
 import { buildWal, type FrameSpec } from "../wal/wal-builder.ts";
 
 const generation = "fd6faaf1f3752b45" as Generation;
@@ -150,15 +151,16 @@ describe("as SQLite does:", () => {
     expect(again.bytes.subarray(8 * PAGE, 9 * PAGE)).not.toEqual(Buffer.alloc(PAGE));
   });
 
-  it("an index of a header only, and one of nothing at all, change nothing", async () => {
+  it("an index of a header only changes nothing; one of nothing at all is nobody's", async () => {
     const base = database(3);
     const wals = [
       walOf(base.subarray(0, PAGE), [{ pages: [2], size: 3 }], 1),
       walOf(base, [], 2),
-      new Uint8Array(0),
       walOf(base.subarray(0, PAGE), [{ pages: [3], size: 3 }], 3),
     ];
     expect(Buffer.compare((await restored(await ship(base, wals))).bytes, applied(base, wals))).toBe(0);
+    const withNothing = await ship(base, [...wals.slice(0, 2), new Uint8Array(0), ...wals.slice(2)]);
+    await expect(restored(withNothing)).rejects.toMatchObject({ kind: "damaged", place: { index: 2, offset: 0 } });
   });
 });
 
@@ -224,6 +226,20 @@ describe("a snapshot", () => {
     const { bytes, result } = await restored(client);
     expect(Buffer.compare(bytes, base)).toBe(0);
     expect(result.position).toEqual({ generation, ...position });
+  });
+
+  it("of which the place lies in an earlier WAL is before all segments, however short they are", async () => {
+    const base = database(3);
+    const bytes = wal(base);
+    const client = await ship(base, [bytes]);
+    const position = { index: 0, offset: bytes.byteLength + 10 * FRAME };
+    await client.put(snapshotKey(generation, 0), proven(base, position, { salts: [1, 2] }));
+    const { result } = await restored(client);
+    expect(result.position).toEqual({ generation, index: 0, offset: bytes.byteLength });
+    // The same WAL: then the copy is newer than all that is left of the segments.
+    const { salt1 = 0, salt2 = 0 } = parseWalHeader(bytes) ?? {};
+    await client.put(snapshotKey(generation, 0), proven(base, position, { salts: [salt1, salt2] }));
+    expect((await restored(client)).result.position).toEqual({ generation, ...position });
   });
 
   it.each([

@@ -7,6 +7,7 @@ import type { ReplicaClient } from "../../src/backend/client.ts";
 import { encodeSkippableFrame } from "../../src/codec/lz4-frame.ts";
 import { compressAll, decompressAll } from "../../src/codec/lz4-stream.ts";
 import { segmentKey, snapshotKey } from "../../src/replica/layout.ts";
+import type { Generation } from "../../src/replica/position.ts";
 import { encodeProof } from "../../src/replica/proof.ts";
 import { RestoreRefusal } from "../../src/restore/refusal.ts";
 import { planRestore, restore } from "../../src/restore/restore.ts";
@@ -169,6 +170,48 @@ describe("refused, with its place:", () => {
     await refusal();
   });
 
+  it("a segment of nothing", async () => {
+    const { key, index, offset } = segment(8);
+    await whole.client.put(key, compressAll(new Uint8Array(0)));
+    expect((await refusal()).place).toMatchObject({ index, offset });
+  });
+
+  it("a last segment that ends inside a transaction: Litewake ends each on a commit", async () => {
+    const { key, index, bytes } = segment(8);
+    await whole.client.put(key, compressAll(bytes.subarray(0, bytes.byteLength - frameBytes(1024))));
+    const error = await refusal();
+    expect(error.place).toMatchObject({ index });
+    expect(error.message).toMatch(/ends inside a transaction/);
+  });
+
+  it("the tail of an index, where that index is asked for", async () => {
+    await whole.client.delete([segment(5).key]);
+    const asked = restore({
+      replicas: [{ name: "memory", client: whole.client }],
+      output: output(),
+      target: { index: 1 },
+    });
+    await expect(asked).rejects.toMatchObject({ kind: "damaged", place: { index: 1, offset: segment(5).offset } });
+  });
+
+  it("what lies just after a moment that is asked for: it may have been old enough", async () => {
+    const { at, key } = segment(3);
+    const asked = (timestamp: Date) =>
+      restore({ replicas: [{ name: "memory", client: whole.client }], output: output(), target: { timestamp } });
+    await whole.client.delete([segment(4).key]);
+    await expect(asked(at)).rejects.toMatchObject({ kind: "damaged", place: { index: 1, offset: segment(4).offset } });
+    await whole.client.delete([key, segment(5).key]);
+    await expect(asked(segment(2).at)).rejects.toMatchObject({ kind: "damaged", place: { index: 1, offset: 0 } });
+  });
+
+  it("what SQLite finds, in one line", async () => {
+    const bytes = Buffer.from(decompressAll(await stored(snapshotKey(generation, 0))));
+    bytes.writeUInt32BE(0x08000000, 32);
+    for (const { index, offset } of whole.segments) await whole.client.delete([segmentKey(generation, index, offset)]);
+    await whole.client.put(snapshotKey(generation, 0), compressAll(bytes));
+    expect((await refusal()).message).toMatch(/^SQLite finds .*Freelist.*$/);
+  });
+
   it("two names for one place", async () => {
     await whole.client.put(
       `generations/${generation}/wal/00000001_${"0".repeat(9)}.wal.lz4`,
@@ -176,6 +219,49 @@ describe("refused, with its place:", () => {
     );
     const error = await run().catch((reason: unknown) => reason);
     expect(error).toMatchObject({ kind: "damaged" });
+  });
+});
+
+describe("refused, since it belongs elsewhere:", () => {
+  const other = "0123456789abcdef" as Generation;
+  let twin: SampleReplica;
+  beforeEach(async () => {
+    twin = await sampleReplica(fs.mkdtempSync(folder.join("twin-")), { generation: other, snapshots: [0, 2] });
+  });
+  const move = async (from: string, to: string) => {
+    const parts: Uint8Array[] = [];
+    for await (const part of await twin.client.get(from)) parts.push(part);
+    await whole.client.put(to, Buffer.concat(parts));
+  };
+
+  it("a snapshot of another generation", async () => {
+    await move(snapshotKey(other, 0), snapshotKey(generation, 0));
+    expect((await refusal()).message).toContain(`belongs to generation ${other}`);
+  });
+
+  it("a snapshot of another index", async () => {
+    const here = await sampleReplica(fs.mkdtempSync(folder.join("here-")), { snapshots: [0, 2] });
+    for await (const { key } of here.client.list("")) {
+      const object = here.client.objects.get(key);
+      if (object !== undefined && !key.includes("snapshots/00000000")) whole.client.objects.set(key, object);
+    }
+    const first = here.client.objects.get(snapshotKey(generation, 0));
+    await whole.client.put(snapshotKey(generation, 2), first?.bytes ?? new Uint8Array(0));
+    expect((await refusal()).message).toContain("belongs to index 00000000");
+  });
+
+  it("the first WAL of another generation, though nothing comes after it", async () => {
+    const rest = whole.segments.filter(({ index, offset }) => index > 0 || offset > 0);
+    await whole.client.delete(rest.map(({ index, offset }) => segmentKey(generation, index, offset)));
+    await move(segmentKey(other, 0, 0), segmentKey(generation, 0, 0));
+    expect((await refusal()).message).toContain(`belongs to generation ${other}`);
+  });
+
+  it("one WAL under two indexes, where nothing else tells", async () => {
+    const plain = await sampleReplica(fs.mkdtempSync(folder.join("plain-")), { proofs: false, indexes: 1 });
+    const { bytes } = plain.client.objects.get(segmentKey(generation, 0, 0)) ?? { bytes: new Uint8Array(0) };
+    await plain.client.put(segmentKey(generation, 1, 0), bytes);
+    expect((await refusal(plain.client)).message).toContain("the same WAL as index 00000000");
   });
 });
 

@@ -5,7 +5,7 @@ import { CUTS_AND_FLIPS } from "./cuts-and-flips.ts";
 import type { Damage, DamageClass } from "./damage.ts";
 import { EXCHANGES } from "./exchanges.ts";
 import { FORM_DAMAGE } from "./forms.ts";
-import type { DamagedReplica } from "./judge.ts";
+import type { DamagedReplica } from "./damaged-replica.ts";
 import type { StoredObject } from "./objects.ts";
 import type { Shape } from "./shapes.ts";
 import { drawTarget } from "./target.ts";

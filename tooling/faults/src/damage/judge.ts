@@ -1,21 +1,13 @@
 // Restores a damaged replica and says whether a promise was broken: the exact state, or a refusal that leaves nothing.
 import fs from "node:fs";
-import { LitewakeError, restore, type RestoreRefusal, type RestoreResult, type RestoreTarget } from "@litewake/core";
-import { clientOf, type Objects, type Vanished } from "./objects.ts";
+import { LitewakeError, restore, type RestoreRefusal, type RestoreResult } from "@litewake/core";
+import type { DamagedReplica } from "./damaged-replica.ts";
+import { clientOf, isSame } from "./objects.ts";
 import type { Shape } from "./shapes.ts";
 import { at, before } from "./states.ts";
 import { furthest, type GenerationPlace } from "./target.ts";
 import { unprovable } from "./unprovable.ts";
 import { hasNewNames, visiblyLater } from "./visible.ts";
-
-export interface DamagedReplica {
-  readonly shape: Shape;
-  readonly objects: Objects;
-  readonly vanished: Vanished;
-  readonly target: RestoreTarget;
-  /** How many things are wrong with it. */
-  readonly damages: number;
-}
 
 export type Outcome =
   | { readonly kind: "exact" | "refused" | "refused-and-rescued" }
@@ -27,6 +19,9 @@ export type Outcome =
   | { readonly kind: "unprovable"; readonly why: string }
   | { readonly kind: "broken"; readonly why: string };
 
+/** What is judged: the product, or a wrong variant of it that must be caught. */
+export type Restorer = typeof restore;
+
 interface Run {
   readonly result: RestoreResult | undefined;
   readonly bytes: Buffer | undefined;
@@ -37,22 +32,22 @@ interface Run {
 const broken = (why: string): Outcome => ({ kind: "broken", why });
 
 /** `folder` is empty, and is again afterwards. */
-export async function judge(replica: DamagedReplica, folder: string): Promise<Outcome> {
-  const run = await attempt(replica, folder, false);
+export async function judge(replica: DamagedReplica, folder: string, by: Restorer = restore): Promise<Outcome> {
+  const run = await attempt(replica, folder, false, by);
   if (run.left.length > 0) return broken(`left behind: ${run.left.join(", ")}`);
   if (run.result !== undefined) return judgeResult(replica, run.result, run.bytes);
   if (run.error === undefined) return broken("neither a result nor an error");
   const wrong = judgeRefusal(replica, run.error);
   if (wrong !== undefined) return broken(wrong);
   if (run.error.kind !== "damaged") return { kind: "refused" };
-  return judgeRescue(replica, run.error as RestoreRefusal, await attempt(replica, folder, true));
+  return judgeRescue(replica, run.error as RestoreRefusal, await attempt(replica, folder, true, by));
 }
 
-async function attempt(replica: DamagedReplica, folder: string, bestEffort: boolean): Promise<Run> {
+async function attempt(replica: DamagedReplica, folder: string, bestEffort: boolean, restorer: Restorer): Promise<Run> {
   const output = `${folder}/restored.db`;
   const replicas = [{ name: "damaged", client: clientOf(replica.objects, replica.vanished) }];
   try {
-    const result = await restore({ replicas, output, target: replica.target, bestEffort });
+    const result = await restorer({ replicas, output, target: replica.target, bestEffort });
     const bytes = fs.readFileSync(output);
     fs.rmSync(output);
     return { result, bytes, error: undefined, left: fs.readdirSync(folder) };
@@ -87,7 +82,7 @@ function judgeResult(replica: DamagedReplica, result: RestoreResult, bytes: Buff
   if (wanted.generation === position.generation && !before(position, wanted) && !before(wanted, position)) {
     return { kind: "exact" };
   }
-  const evidence = visiblyLater(replica, position, result.provenEnds);
+  const evidence = visiblyLater(replica, position);
   if (evidence === undefined) return { kind: "tail-lost" };
   const why = unprovable(replica, result);
   if (why !== undefined) return { kind: "unprovable", why };
@@ -130,7 +125,6 @@ function judgeRescue(replica: DamagedReplica, refusal: RestoreRefusal, run: Run)
       return broken(`-best-effort refuses what it named: ${refusal.message} THEN ${error?.message}`);
     }
     return { kind: "refused-and-named-more" };
-
   }
   const { position, bestEffort } = result;
   if (!isExact(replica, result, run.bytes)) {
@@ -150,7 +144,7 @@ function judgeRescue(replica: DamagedReplica, refusal: RestoreRefusal, run: Run)
     return broken(`-best-effort reaches ${shown(position)}, the refusal named ${shown(stated)}: ${refusal.message}`);
   const wanted = expected(replica);
   const isWanted = wanted !== undefined && shown(wanted) === shown(position);
-  if (bestEffort.complete && !isWanted && visiblyLater(replica, position, result.provenEnds) !== undefined)
+  if (bestEffort.complete && !isWanted && visiblyLater(replica, position) !== undefined)
     return broken(`"complete" at ${shown(position)}`);
   if (bestEffort.damage.length === 0) return broken("-best-effort names no damage");
   return { kind: isLess ? "refused-and-named-more" : "refused-and-rescued" };
@@ -163,8 +157,4 @@ function isBehind({ truth }: Shape, reached: GenerationPlace, wanted: Generation
 
 function shown({ generation, index, offset }: GenerationPlace): string {
   return `${generation}/${index}:${offset}`;
-}
-
-export function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a !== undefined && b !== undefined && Buffer.compare(a, b) === 0;
 }

@@ -38,3 +38,7 @@ export function clientOf(objects: Objects, vanished: Vanished = new Set()): Repl
 async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += 8192) yield bytes.slice(at, at + 8192);
 }
+
+export function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a !== undefined && b !== undefined && Buffer.compare(a, b) === 0;
+}

@@ -1,7 +1,7 @@
 // Runs cases one after the other and counts what came of them.
 import { memoryBackedDir } from "@litewake-tooling/testkit";
 import { type Case, damagedReplica } from "./cases.ts";
-import { judge } from "./judge.ts";
+import { judge, type Restorer } from "./judge.ts";
 import { shownTarget } from "./target.ts";
 
 export interface Tally {
@@ -13,11 +13,11 @@ export interface Tally {
   cases: number;
 }
 
-export async function runCases(cases: Iterable<Case>, onCase: (tally: Tally) => void = () => {}): Promise<Tally> {
+export async function runCases(cases: Iterable<Case>, by?: Restorer): Promise<Tally> {
   const tally: Tally = { outcomes: new Map(), unprovable: new Map(), failures: [], cases: 0 };
   using folder = memoryBackedDir(64 << 20, "damage");
   for (const one of cases) {
-    const outcome = await judge(damagedReplica(one), folder.path);
+    const outcome = await judge(damagedReplica(one), folder.path, by);
     tally.cases += 1;
     count(nested(tally.outcomes, one.className), outcome.kind);
     if (outcome.kind === "unprovable") count(tally.unprovable, outcome.why);
@@ -25,7 +25,6 @@ export async function runCases(cases: Iterable<Case>, onCase: (tally: Tally) => 
       const what = one.damages.map((damage) => damage.what).join("; ");
       tally.failures.push(`${one.name} (${shownTarget(one.target)}): ${what}\n    ${outcome.why}`);
     }
-    onCase(tally);
   }
   return tally;
 }

@@ -53,7 +53,7 @@ export function truthOf(replica: Objects, stated: (key: string) => number = () =
   const states = new Map<string, Buffer[]>();
   const objects: SoundObject[] = [];
   let pageSize = 0;
-  const generations = [...new Set(read.map(({ generation }) => generation))].reverse();
+  const generations = [...new Set(read.map(({ generation }) => generation))].toReversed();
   for (const generation of generations) {
     const own = read.filter((object) => object.generation === generation);
     const note = (place: Place, state: Buffer): void => {

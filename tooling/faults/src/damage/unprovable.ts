@@ -2,7 +2,8 @@
 import { decompressAll } from "../../../../packages/core/src/codec/lz4-stream.ts";
 import type { RestoreResult } from "@litewake/core";
 import { snapshotKey } from "@litewake/core/protocol";
-import { type DamagedReplica, isSame } from "./judge.ts";
+import type { DamagedReplica } from "./damaged-replica.ts";
+import { isSame } from "./objects.ts";
 
 /** Why nothing could show that a restored state is wrong; undefined: something could have. */
 export function unprovable({ shape, objects }: DamagedReplica, result: RestoreResult): string | undefined {

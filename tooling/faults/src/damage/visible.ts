@@ -3,7 +3,8 @@ import { decompressAll } from "../../../../packages/core/src/codec/lz4-stream.ts
 import { decodeSegmentProof } from "../../../../packages/core/src/replica/proof.ts";
 import { Lz4FrameDecoder } from "../../../../packages/core/src/codec/lz4-frame.ts";
 import { parseKey } from "@litewake/core/protocol";
-import type { DamagedReplica } from "./judge.ts";
+import type { DamagedReplica } from "./damaged-replica.ts";
+import { before, type Place } from "./states.ts";
 import type { GenerationPlace } from "./target.ts";
 
 /** A name of the layout that the sound replica does not have. */
@@ -12,19 +13,17 @@ export function hasNewNames({ shape, objects }: DamagedReplica): boolean {
 }
 
 /** The first thing that shows it. Objects that are there count, whatever is in them. */
-export function visiblyLater(
-  replica: DamagedReplica,
-  reached: GenerationPlace,
-  provenEnds: boolean,
-): string | undefined {
+export function visiblyLater(replica: DamagedReplica, reached: GenerationPlace): string | undefined {
   const { shape, objects, target } = replica;
   const untilMs = target.timestamp?.getTime() ?? Number.POSITIVE_INFINITY;
   const untilIndex = target.index ?? Number.POSITIVE_INFINITY;
   const newer = shape.truth.generations.slice(0, Math.max(0, shape.truth.generations.indexOf(reached.generation)));
+  const isBehindYounger = behindYounger(replica, reached, untilMs);
   for (const [key, { bytes, modifiedAt }] of objects) {
     const name = parseKey(key);
     if (name === undefined) continue;
     const { generation, index } = name;
+    if (name.kind === "segment" && generation === reached.generation && isBehindYounger(name)) continue;
     const isWithin = modifiedAt.getTime() <= untilMs && index <= untilIndex;
     if (isWithin && target.generation === undefined && newer.includes(generation)) return `${key} is there`;
     if (generation !== reached.generation) continue;
@@ -48,8 +47,21 @@ export function visiblyLater(
     )
       return `${key} is there`;
   }
-  void provenEnds;
   return undefined;
+}
+
+/** The first segment that is younger than the moment asked for ends the walk: what lies behind it does not count. */
+function behindYounger(
+  { objects }: DamagedReplica,
+  reached: GenerationPlace,
+  untilMs: number,
+): (place: Place) => boolean {
+  const younger = [...objects].flatMap(([key, { modifiedAt }]) => {
+    const name = parseKey(key);
+    const isOwn = name?.kind === "segment" && name.generation === reached.generation;
+    return isOwn && modifiedAt.getTime() > untilMs && !before(name, { ...reached, offset: 0 }) ? [name] : [];
+  });
+  return (place) => younger.some((one) => before(one, place));
 }
 
 function isFollowed(objects: DamagedReplica["objects"], generation: string, { index }: GenerationPlace): boolean {
