@@ -14,7 +14,7 @@ export interface PrefetchOptions<T> {
 }
 
 /** The foremost stream may be ahead of its reader by this much even where the budget is used up. */
-const FOREMOST_BYTES = 8 << 20;
+const FOREMOST_BYTES = 4 << 20;
 
 /** Hands out the items with their streams, in order. Leaving the loop early closes all streams. */
 export async function* prefetch<T>(

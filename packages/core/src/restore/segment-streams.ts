@@ -7,7 +7,7 @@ import { prefetch } from "./prefetch.ts";
 import type { WalVerifier } from "./wal-verifier.ts";
 
 /** Plain bytes read ahead over all segments. */
-const READ_AHEAD_BYTES = 16 << 20;
+const READ_AHEAD_BYTES = 8 << 20;
 
 export interface ReadOptions {
   readonly client: ReplicaClient;
