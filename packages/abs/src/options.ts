@@ -4,6 +4,8 @@ import {
   filled,
   invalidConfig,
   isLoopback,
+  keepSecret,
+  keepSecretsOf,
   keyPrefix,
   readCaFile,
   readUrl,
@@ -33,6 +35,13 @@ export interface AbsOptions {
 }
 
 const SECRETS = ["account-key", "connection-string", "sas-token"];
+const VARIABLES = [
+  "AZURE_STORAGE_CONNECTION_STRING",
+  "LITESTREAM_AZURE_ACCOUNT_KEY",
+  "AZURE_STORAGE_KEY",
+  "AZURE_STORAGE_SAS_TOKEN",
+  "AZURE_CLIENT_SECRET",
+];
 const PLACES = ["bucket", "path"];
 const HOW = ["account-name", "endpoint", "access-tier", "ca-file"];
 const RULES = { schemes: ["abs"], places: PLACES, options: HOW, secrets: SECRETS };
@@ -42,6 +51,7 @@ export const absSettings: readonly string[] = [...PLACES, ...HOW, ...SECRETS];
 
 /** Reads a location. Reads the CA file if one is named; touches nothing else. */
 export function absOptions(location: ReplicaLocation): AbsOptions {
+  keepSecretsOf(location, SECRETS, VARIABLES);
   const { container, prefix, account, settings } = placeOf(location);
   const { env } = location;
   const parts = connectionStringOf(settings, env);
@@ -101,6 +111,8 @@ function connectionStringOf(settings: Settings, env: Env): ConnectionString | un
       "the connection string: UseDevelopmentStorage is not known here; give the emulator's BlobEndpoint, AccountName and AccountKey",
     );
   }
+  keepSecret(parts["AccountKey"]);
+  keepSignature(parts["SharedAccessSignature"]);
   const signed = parts["AccountKey"] !== undefined || parts["SharedAccessSignature"] !== undefined;
   if (!signed || (parts["AccountName"] === undefined && parts["BlobEndpoint"] === undefined)) {
     throw invalidConfig(
@@ -123,6 +135,7 @@ function credentialOf(
     filled(env["AZURE_STORAGE_KEY"]);
   const token =
     settings.text("sas-token") ?? parts?.["SharedAccessSignature"] ?? filled(env["AZURE_STORAGE_SAS_TOKEN"]);
+  keepSignature(token);
   // A signature that was given on purpose goes before a key that happens to be in the environment.
   if (settings.text("account-key") === undefined && token !== undefined)
     return { kind: "sas", token: token.replace(/^\?/, "") };
@@ -135,6 +148,12 @@ function credentialOf(
     throw invalidConfig("the account's key is not base64; copy it as the portal shows it");
   }
   return { kind: "key", account, key };
+}
+
+/** Of a shared access signature the rest says only what it allows. */
+function keepSignature(token: string | undefined): void {
+  keepSecret(token);
+  keepSecret(new URLSearchParams(token).get("sig") ?? undefined);
 }
 
 function endpointOf(

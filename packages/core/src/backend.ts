@@ -28,6 +28,7 @@ export {
   filled,
   invalidConfig,
   isLoopback,
+  keepSecretsOf,
   keyPrefix,
   readCaFile,
   readUrl,
@@ -37,6 +38,7 @@ export {
   type UrlRules,
 } from "./backend/location.ts";
 export { type HttpAgentOptions, type HttpAgents, httpAgents } from "./backend/http-agents.ts";
+export { keepSecret, withoutSecrets } from "./secrets.ts";
 export { networkCode, networkError, plainCause } from "./backend/network.ts";
 export { eachInParallel } from "./backend/parallel.ts";
 export { gatherParts, type PartedUpload, type PartSending, sendParts, uploadParted } from "./backend/parts.ts";

@@ -1,4 +1,5 @@
 // The one error that Litewake raises for a person to read: what, where, what to do next.
+import { withoutSecrets } from "./secrets.ts";
 
 /**
  * What kind of answer an operation ended with. The command line maps each to its own exit code, so that "there is no
@@ -33,10 +34,10 @@ const MAX_LINE = 4000;
 
 /**
  * Any text as one line that does nothing to a terminal: names and messages come from stores and files that somebody else may
- * have written. Control characters, and those that turn the direction of writing, are shown by their numbers.
+ * have written. Secrets are left out; control characters, and those that turn the direction of writing, are shown by their numbers.
  */
 export function oneLine(text: string): string {
-  const line = text
+  const line = withoutSecrets(text)
     .slice(0, MAX_LINE)
     .replaceAll(/\s*[\n\r\u2028\u2029]\s*/g, " ")
     .replaceAll(/[\p{Cc}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, codeOf)

@@ -45,7 +45,10 @@ function mistake(line: string): number {
 async function fail(error: unknown): Promise<number> {
   const { exitCodeOf, lineOf } = await import("./cli/exit-code.ts");
   process.stderr.write(`litewake: ${lineOf(error)}\n`);
-  if (process.env["LITEWAKE_TRACE"] === "1" && error instanceof Error) process.stderr.write(`${error.stack ?? ""}\n`);
+  if (process.env["LITEWAKE_TRACE"] === "1" && error instanceof Error) {
+    const { withoutSecrets } = await import("@litewake/core/backend");
+    process.stderr.write(`${withoutSecrets(error.stack ?? "")}\n`);
+  }
   return exitCodeOf(error);
 }
 

@@ -4,6 +4,7 @@ import {
   filled,
   invalidConfig,
   isLoopback,
+  keepSecretsOf,
   keyPrefix,
   readCaFile,
   readUrl,
@@ -49,6 +50,12 @@ export interface S3Options {
 }
 
 const SECRETS = ["access-key-id", "secret-access-key", "session-token", "sse-customer-key"];
+const VARIABLES = [
+  "AWS_SECRET_ACCESS_KEY",
+  "AWS_SESSION_TOKEN",
+  "LITESTREAM_SECRET_ACCESS_KEY",
+  "LITEWAKE_S3_SSE_CUSTOMER_KEY",
+];
 const PLACES = ["bucket", "path"];
 const HOW = [
   "region",
@@ -80,6 +87,7 @@ const RULES = {
 /** Reads a location. Reads the CA file if one is named; touches nothing else. */
 export function s3Options(location: ReplicaLocation): S3Options {
   const { env } = location;
+  keepSecretsOf(location, SECRETS, VARIABLES);
   const { bucket, prefix, endpoint: hostEndpoint, settings } = placeOf(location);
   // The names that Amazon's own tools take.
   const given = filled(env["AWS_ENDPOINT_URL_S3"]) ?? filled(env["AWS_ENDPOINT_URL"]);
@@ -136,7 +144,7 @@ function endpointOf(given: string | undefined): string | undefined {
   const url = endpointUrl(given, "endpoint");
   if (url.pathname !== "/") {
     throw invalidConfig(
-      `endpoint: ${given} is more than scheme, host and port; the bucket belongs in bucket:, a folder in path:`,
+      `endpoint: ${shownUrl(given)} is more than scheme, host and port; the bucket belongs in bucket:, a folder in path:`,
     );
   }
   return url.origin;

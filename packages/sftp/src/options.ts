@@ -2,7 +2,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
-import { filled, invalidConfig, readUrl, type ReplicaLocation, Settings, shownUrl } from "@litewake/core/backend";
+import {
+  filled,
+  invalidConfig,
+  keepSecret,
+  keepSecretsOf,
+  readUrl,
+  type ReplicaLocation,
+  Settings,
+  shownUrl,
+} from "@litewake/core/backend";
 import ssh2 from "ssh2";
 
 /** How the server's key is checked: against known_hosts, against a pinned one, or not at all. */
@@ -39,7 +48,9 @@ export const sftpSettings: readonly string[] = [...PLACES, ...HOW, ...SECRETS];
 /** Reads a location, and the private key that it names. */
 export function sftpOptions(location: ReplicaLocation): SftpOptions {
   const { env } = location;
+  keepSecretsOf(location, SECRETS, ["LITEWAKE_SFTP_PASSWORD", "LITEWAKE_SFTP_KEY_PASSPHRASE"]);
   const place = placeOf(location);
+  keepSecret(place.password);
   const { settings } = place;
   const { host, port } = splitPort(place.host);
   const home = filled(env["HOME"]) ?? homedir();

@@ -1,6 +1,7 @@
 // Reads a replica's URL and settings the same way for every backend: percent-encoding, options after ?, what clashes.
 import { readFileSync } from "node:fs";
 import type { ReplicaLocation, SettingValue } from "./client.ts";
+import { keepSecret } from "../secrets.ts";
 import { ReplicaError } from "./error.ts";
 
 /** What a backend's URL may hold. */
@@ -63,7 +64,7 @@ function optionsOf(
     }
     if (!options.includes(key)) {
       const known = options.length === 0 ? "there are none" : `there are ${options.join(", ")}`;
-      throw invalidConfig(`${scheme}:// URLs take no option ${JSON.stringify(name)}; ${known}`);
+      throw invalidConfig(`${scheme}:// URLs take no option ${JSON.stringify(name.replace(/^.*@/s, ""))}; ${known}`);
     }
     found[key] = value;
   }
@@ -100,6 +101,18 @@ export class Settings {
   }
 }
 
+/** Sees to it that no error says the secrets of a location: the settings and variables named, and the password of a URL. */
+export function keepSecretsOf(
+  { url, settings, env }: ReplicaLocation,
+  keys: readonly string[],
+  variables: readonly string[] = [],
+): void {
+  const [, password] = /^[^:]+:\/\/[^:/?#]*:(.*)@/s.exec(url ?? "") ?? [];
+  keepSecret(password);
+  for (const key of keys) if (Object.hasOwn(settings, key)) keepSecret(String(settings[key]));
+  for (const name of variables) keepSecret(env[name]);
+}
+
 /** A value of the environment, an empty one being none. */
 export function filled(value: string | undefined): string | undefined {
   return value === undefined || value === "" ? undefined : value;
@@ -132,7 +145,7 @@ export function endpointUrl(given: string, name: string, plain = false): URL {
     url.username !== "" ||
     url.search !== ""
   ) {
-    throw invalidConfig(`${name}: ${given} is no address; write it as https://host:port`);
+    throw invalidConfig(`${name}: ${shownUrl(given)} is no address; write it as https://host:port`);
   }
   return url;
 }
@@ -152,7 +165,8 @@ export function readCaFile(file: string): string {
 
 /** A URL without what may be secret: user, password and options. */
 export function shownUrl(url: string): string {
-  return url.replace(/\?.*$/s, "").replace(/\/\/[^/]*@/, "//");
+  // A password may hold what ends a host elsewhere: where there is a colon before it, everything up to the last @ is cut off.
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)?(?:[^/?#:]*:.*@|[^/?#]*@)/is, "$1").replace(/[?#].*$/s, "");
 }
 
 /** The error of a URL or setting that makes no sense. */

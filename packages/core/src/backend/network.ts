@@ -1,4 +1,5 @@
 // What the errors of sockets, names and certificates mean to a replica, as a table; the same for every store on a network.
+import { withoutSecrets } from "../secrets.ts";
 import { ReplicaError, type ReplicaErrorCode, type ReplicaOperation } from "./error.ts";
 
 interface Meaning {
@@ -84,10 +85,10 @@ export function networkError(
 
 /** An error without what hangs on it: vendors attach requests, with credentials in their headers. */
 export function plainCause(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(String(error));
-  const plain = new Error(error.message);
+  if (!(error instanceof Error)) return new Error(withoutSecrets(String(error)));
+  const plain = new Error(withoutSecrets(error.message));
   plain.name = error.name;
-  if (error.stack !== undefined) plain.stack = error.stack;
+  if (error.stack !== undefined) plain.stack = withoutSecrets(error.stack);
   if ("code" in error && typeof error.code === "string") Object.assign(plain, { code: error.code });
   return plain;
 }

@@ -1,5 +1,6 @@
 // Turns events of core into lines: text for people, JSON for machines. No setting of a replica ever gets here.
 import { type LogFields, type Logger, type LogLevel, oneLine } from "@litewake/core";
+import { withoutSecrets } from "@litewake/core/backend";
 import type { LoggingConfig } from "../config/config.ts";
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -14,7 +15,8 @@ export function createLogger(config: LoggingConfig): Logger {
 }
 
 function jsonLine(level: LogLevel, message: string, fields: LogFields = {}): string {
-  return `${JSON.stringify({ time: new Date().toISOString(), level: level.toUpperCase(), msg: message, ...fields })}\n`;
+  const line = JSON.stringify({ time: new Date().toISOString(), level: level.toUpperCase(), msg: message, ...fields });
+  return `${withoutSecrets(line)}\n`;
 }
 
 function textLine(level: LogLevel, message: string, fields: LogFields = {}): string {

@@ -11,7 +11,7 @@ export function shellWords(line: string): string[] {
       if (char === "'") quote = undefined;
       else word = (word ?? "") + char;
     } else if (char === "\\" && (quote === undefined || '"\\$`\n'.includes(line.charAt(i + 1)))) {
-      if (i + 1 >= line.length) throw new LitewakeError("usage", `the command ends with a backslash: ${line}`);
+      if (i + 1 >= line.length) throw new LitewakeError("usage", "the command of exec ends with a backslash");
       word = (word ?? "") + line.charAt(++i);
     } else if (char === '"') {
       quote = quote === '"' ? undefined : '"';
@@ -26,7 +26,7 @@ export function shellWords(line: string): string[] {
       word = (word ?? "") + char;
     }
   }
-  if (quote !== undefined) throw new LitewakeError("usage", `the command has an open ${quote} quote: ${line}`);
+  if (quote !== undefined) throw new LitewakeError("usage", `the command of exec has an open ${quote} quote`);
   if (word !== undefined) words.push(word);
   return words;
 }

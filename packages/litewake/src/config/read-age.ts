@@ -1,4 +1,5 @@
 // Keys of age: of a replica's `age:`, of a flag, and of the environment, where they may stay out of files and of `ps`.
+import { keepSecret } from "@litewake/core/backend";
 import { absolute, type PathContext } from "./absolute.ts";
 import type { AgeConfig } from "./config.ts";
 import type { YamlMap } from "./yaml-map.ts";
@@ -23,6 +24,7 @@ export function readAge(entry: YamlMap, separator: "-" | "_", context: AgeContex
     if (age?.keys().includes(key) === true && age.strings(key).length === 0)
       throw age.error(key, `${key} is empty`, "a variable in it may not be set; or leave the key out");
   }
+  for (const identity of age?.strings("identities") ?? []) keepSecret(identity);
   const given = {
     place: entry.at("age"),
     identities: age?.strings("identities") ?? [],
@@ -59,6 +61,7 @@ function ageOfEnvironment(context: AgeContext): AgeConfig | undefined {
   const names = [identity && IDENTITY, file && IDENTITY_FILE, recipients.length > 0 && RECIPIENTS];
   const place = names.find((name) => name !== "" && name !== false);
   if (typeof place !== "string") return undefined;
+  keepSecret(identity);
   const identities = identity === "" ? [] : [identity];
   return { place, identities, identityFile: fileOf(file === "" ? undefined : file, context), recipients };
 }

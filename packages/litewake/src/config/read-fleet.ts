@@ -1,7 +1,7 @@
 // Reads the `replication:` block of an application's own configuration file, beside keys that are not ours.
 import path from "node:path";
 import type { HashBits, Sharding } from "@litewake/core";
-import { checkKey, type SettingValue } from "@litewake/core/backend";
+import { checkKey, type SettingValue, shownUrl } from "@litewake/core/backend";
 import { absolute } from "./absolute.ts";
 import {
   type Config,
@@ -17,7 +17,7 @@ import type { ReadOptions } from "./read-config.ts";
 import { readLogging } from "./read-logging.ts";
 import { readWatch, watchKeys } from "./read-watch.ts";
 import { readAge } from "./read-age.ts";
-import { canonicalType, drillInterval } from "./read-replica.ts";
+import { canonicalType, drillInterval, riskWarnings } from "./read-replica.ts";
 import type { YamlMap } from "./yaml-map.ts";
 
 const KEYS = [
@@ -103,14 +103,16 @@ export function readFleet(root: YamlMap, options: ReadOptions): Omit<Config, "fo
   // What is switched off need not be complete.
   if (!enabled) return { ...base, disabled: true, databases: [], fleet: undefined };
   const place = placeOf(root, block);
+  const replica = rootOf(block, backends);
   const fleet: FleetConfig = {
     mode,
-    root: { ...rootOf(block, backends), age: readAge(block, "_", options), ...intervals },
+    root: { ...replica, age: readAge(block, "_", options), ...intervals },
     folder: absolute(place.dataDir ?? "data", options),
     layout: block.has("databases") ? patternOf(block) : shardsOf(block, place),
     ...rest,
   };
-  return { ...base, disabled: false, fleet, databases: databasesOf(fleet) };
+  const warnings = riskWarnings(replica.settings, replica.places);
+  return { ...base, warnings, disabled: false, fleet, databases: databasesOf(fleet) };
 }
 
 function reshardOf(block: YamlMap): ReshardConfig {
@@ -143,7 +145,7 @@ function rootOf(block: YamlMap, backends: Readonly<Record<string, string>>): Roo
   if (scheme === undefined)
     throw block.error(
       "replica_url",
-      `replica_url: ${JSON.stringify(url)} has no scheme`,
+      `replica_url: ${JSON.stringify(shownUrl(url))} has no scheme`,
       "write it as s3://bucket/path, gcs://, abs://, sftp:// or file:///path",
     );
   const type = Object.hasOwn(backends, scheme) ? scheme : canonicalType(scheme);

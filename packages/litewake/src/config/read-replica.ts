@@ -63,6 +63,7 @@ export function readReplica(entry: YamlMap, context: ReplicaContext): ReplicaCon
   proveKeys(entry, type, context);
   proveWhere(entry, url);
   const { settings, places } = settingsOf(entry, type, context);
+  context.warnings.push(...riskWarnings(settings, places));
   return {
     name: entry.string("name") ?? type,
     type,
@@ -92,6 +93,21 @@ function verifyInterval(entry: YamlMap): number {
 export function drillInterval(entry: YamlMap, key: string): number | undefined {
   const ms = entry.duration(key);
   return ms === 0 ? 0 : entry.duration(key, 1000);
+}
+
+/** Settings by which anybody on the way to the store may read along and lie: allowed, and said so. */
+export function riskWarnings(
+  settings: Readonly<Record<string, SettingValue>>,
+  places: Readonly<Record<string, string>>,
+): string[] {
+  const warnings: string[] = [];
+  if (String(settings["skip-verify"]) === "true")
+    warnings.push(
+      `${places["skip-verify"]}: skip-verify: whoever answers is taken for the store; ca-file names its CA`,
+    );
+  if (settings["host-key-check"] === "off")
+    warnings.push(`${places["host-key-check"]}: host-key-check: whoever answers is taken for the server`);
+  return warnings;
 }
 
 /** The scheme of a URL says the type, as in Litestream; `type:` only where there is none, or a third party's package is named. */

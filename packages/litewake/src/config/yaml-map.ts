@@ -104,8 +104,9 @@ export class YamlMap {
       throw yamlError(
         this.source,
         value,
-        `*${value.source} names nothing above it`,
-        `mark a value with &${value.source}`,
+        // Not by its name: it may be a password that begins with a star.
+        "an alias, which begins with *, names nothing above it",
+        "put a value that begins with * in quotes",
       );
     return target;
   }
@@ -135,7 +136,9 @@ export class YamlMap {
   unknown(key: string, known: readonly string[], where: string): LitewakeError {
     const meant = likely(key, known);
     const next = meant === undefined ? `known keys: ${known.join(", ")}` : `did you mean ${JSON.stringify(meant)}?`;
-    return this.error(key, `unknown key ${JSON.stringify(key)} ${where}`, next);
+    // Where the blank behind the colon is missing, the value is part of the key, and may be a secret.
+    const [name = ""] = key.split(/[:=]/);
+    return this.error(key, `unknown key ${JSON.stringify(name)} ${where}`, next);
   }
 
   #scalar(key: string): Scalar | undefined {

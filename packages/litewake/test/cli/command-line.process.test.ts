@@ -159,7 +159,7 @@ describe("a mistake on the command line is one line, exit 2:", () => {
     [
       "a command of -exec that has an open quote",
       ["replicate", "-exec", "sh 'x", "a.db", "file:///nowhere/b"],
-      "the command has an open ' quote: sh 'x",
+      "the command of exec has an open ' quote",
     ],
   ])("%s", async (_what, args, line) => {
     using folder = tempDir("cli");

@@ -8,6 +8,7 @@ import {
   newOperationMetrics,
   type OperationMetrics,
   type ReplicaClient,
+  shownUrl,
 } from "@litewake/core/backend";
 import type { Config, FleetConfig, ReplicaConfig } from "../../config/config.ts";
 import { DEFAULT_LOGGING, DEFAULT_WATCH } from "../../config/config.ts";
@@ -58,7 +59,9 @@ async function configOf(flags: ParsedArguments): Promise<Config> {
     });
   const replicas = urls.map((url) => {
     if (!isUrl(url))
-      throw new LitewakeError("usage", `${url} is no URL`, { next: "write it as file:///path, s3://bucket/path, …" });
+      throw new LitewakeError("usage", `${shownUrl(url)} is no URL`, {
+        next: "write it as file:///path, s3://bucket/path, …",
+      });
     return replicaOfUrl(url, flags);
   });
   const names = replicas.map((replica) => replica.name);
