@@ -35,12 +35,17 @@ export interface TemporaryCredentials {
 /** Credentials of a session that may do no more than `actions`, from MinIO's token service. */
 export async function temporaryCredentials(actions: readonly string[]): Promise<TemporaryCredentials> {
   const statement = { Effect: "Allow", Action: actions, Resource: ["arn:aws:s3:::*"] };
+  return credentialsUnder(JSON.stringify({ Version: "2012-10-17", Statement: [statement] }));
+}
+
+/** Credentials of a session under a policy, an IAM document as text. */
+export async function credentialsUnder(policy: string): Promise<TemporaryCredentials> {
   const provider = new AssumeRoleProvider({
     stsEndpoint: minio.endpoint,
     accessKey: minio.accessKeyId,
     secretKey: minio.secretAccessKey,
     durationSeconds: 3600,
-    policy: JSON.stringify({ Version: "2012-10-17", Statement: [statement] }),
+    policy,
   });
   const found = await provider.getCredentials();
   return {

@@ -64,7 +64,15 @@ function wrong(text: string, env: Record<string, string> = {}): string {
 const mistake = fc.record({
   at: fc.nat(),
   kind: fc.constantFrom("cut", "insert", "swap", "unindent", "unquote", "nocolon", "noblank", "duplicate", "list"),
-  character: fc.constantFrom(..."\t:-*&!|>'\"{}[]#%@`,?\\\0 \n", "<<: ", "---\n", "${", "..."),
+  character: fc.constantFrom(
+    ..."\t : - * & ! | > ' \" { } [ ] # % @ ` , ? \\ \0".split(" "),
+    " ",
+    "\n",
+    "<<: ",
+    "---\n",
+    "${",
+    "...",
+  ),
 });
 
 function mistaken(text: string, { at, kind, character }: { at: number; kind: string; character: string }): string {
