@@ -81,7 +81,7 @@ async function act(client: ReplicaClient, role: Role): Promise<void> {
         throw new Error("the source broke");
       })(),
     );
-    await expect(broken).rejects.toThrow();
+    await expect(broken).rejects.toThrow(/the source broke/);
   }
   for await (const object of client.list(`${role}/`)) void object;
   for (const range of [{}, { offset: 1, length: 1 }, { length: 0 }]) {
