@@ -184,8 +184,10 @@ export class Follower {
     const before = this.database.checkpointer.state();
     this.#next.take();
     step("move:marked");
+    // Read before the old mark goes: if SQLite cannot tell now, everything stays as it was.
+    const bound = this.database.checkpointer.state().log;
     this.#swapMarks();
-    this.#markBound = this.database.checkpointer.state().log;
+    this.#markBound = bound;
     this.#markExact = this.#markBound === before.log;
     // Commits since the last look lie below this end, and no restart comes between under a standing mark: a place that is
     // derived from the bound must never be past what the epoch says of itself.

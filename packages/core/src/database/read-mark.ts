@@ -20,12 +20,20 @@ export class ReadMark {
     return this.#held;
   }
 
-  /** Marks the present end of the WAL. */
+  /**
+   * Marks the present end of the WAL; a place held from before is let go. Where SQLite is busy nothing is held: a `BEGIN`
+   * whose `SELECT` failed would pass for a mark and keep nobody from anything.
+   */
   take(): void {
-    if (this.#held) return;
+    this.release();
     this.#connection.exec("begin");
+    try {
+      this.#touch.get();
+    } catch (error) {
+      this.#connection.exec("rollback");
+      throw error;
+    }
     this.#held = true;
-    this.#touch.get();
   }
 
   release(): void {

@@ -10,6 +10,7 @@ export const MINIMUM_SQLITE = "3.51.3";
 
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
+const SQLITE_PROTOCOL = 15;
 const SQLITE_NOTADB = 26;
 
 /** Whether dotted version `a` is at least `b`. */
@@ -57,11 +58,14 @@ export class LogUnreadable extends Error {
   }
 }
 
-/** Somebody else holds a lock that the statement needs: a moment later it may be free. */
+/**
+ * Somebody else holds a lock that the statement needs: a moment later it may be free. `SQLITE_PROTOCOL` is the same after ten
+ * seconds of it, as when a writer is suspended while it changes the index of the log.
+ */
 export function isBusy(error: unknown): boolean {
   if (error instanceof LogUnreadable) return true;
   const code = primaryCode(error);
-  return code === SQLITE_BUSY || code === SQLITE_LOCKED;
+  return code === SQLITE_BUSY || code === SQLITE_LOCKED || code === SQLITE_PROTOCOL;
 }
 
 /** The file is no SQLite database, or an encrypted one. */

@@ -251,35 +251,33 @@ export class DatabaseReplicator implements Lockable {
     let rests = 0;
     while (!this.#stopping) {
       const now = performance.now();
-      let grown: boolean;
       const before = session.follower.mode;
       try {
         if (!session.database.isCurrent()) return "the database file was deleted or replaced";
-        grown = session.tick(now);
+        const grown = session.tick(now);
+        this.#enforceMaxWal(session);
+        const { mode } = session.follower;
+        if (grown) {
+          quietSince = now;
+          rests = 0;
+        }
+        if (mode === "bridge" && before === "mark") bridgeSince = now;
+        if (now - quietSince > this.#tuning.restAfterMs && this.#shippings.every((shipping) => shipping.isIdle)) {
+          if (session.rest()) {
+            await this.#rest(session);
+            continue;
+          }
+          if (++rests > REST_RETRY_LIMIT) {
+            await this.#waitForChange(undefined);
+            continue;
+          }
+        }
       } catch (error) {
         if (error instanceof ContinuityLost) return error.message;
+        // Somebody else is changing what was asked for: the next look tells.
         if (!isBusy(error)) throw error;
-        grown = false;
       }
-      this.#enforceMaxWal(session);
-      const { mode } = session.follower;
-      if (grown) {
-        quietSince = now;
-        rests = 0;
-      }
-      if (mode === "bridge" && before === "mark") bridgeSince = now;
-      const quiet = now - quietSince;
-      if (quiet > this.#tuning.restAfterMs && this.#shippings.every((shipping) => shipping.isIdle)) {
-        if (session.rest()) {
-          await this.#rest(session);
-          continue;
-        }
-        if (++rests > REST_RETRY_LIMIT) {
-          await this.#waitForChange(undefined);
-          continue;
-        }
-      }
-      await this.#sleep(this.#delay(mode, now - bridgeSince, quiet));
+      await this.#sleep(this.#delay(session.follower.mode, now - bridgeSince, now - quietSince));
     }
     return undefined;
   }
@@ -340,8 +338,14 @@ export class DatabaseReplicator implements Lockable {
   }
 
   #changedUnseen(session: DatabaseSession): boolean {
-    const { log } = session.database.checkpointer.state();
-    return log !== session.follower.epoch.frames && log !== 0;
+    try {
+      const { log } = session.database.checkpointer.state();
+      return log !== session.follower.epoch.frames && log !== 0;
+    } catch (error) {
+      // Somebody is changing it just now.
+      if (isBusy(error)) return true;
+      throw error;
+    }
   }
 
   #sleep(ms: number): Promise<void> {
@@ -399,7 +403,7 @@ export class DatabaseReplicator implements Lockable {
         return await Promise.all(this.#shippings.map((shipping) => shipping.shipped(place)));
       } catch (error) {
         // Where following began anew, what is in the database now is shipped from there.
-        if (this.#session === session && !(error instanceof ContinuityLost)) throw error;
+        if (this.#session === session && !(error instanceof ContinuityLost) && !isBusy(error)) throw error;
         await new Promise<void>((resolve) => setTimeout(resolve, RESYNC_MS));
       }
     }
@@ -437,7 +441,12 @@ export class DatabaseReplicator implements Lockable {
   cut(): DatabaseCut | undefined {
     const session = this.#session;
     if (session === undefined || this.#failure !== undefined) return undefined;
-    session.follower.observe();
+    try {
+      session.follower.observe();
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      return undefined;
+    }
     const { place } = session.log.current;
     const shippings = this.#shippings;
     const positions = shippings.map(({ shipper }) => shipper.cutAt(place)).filter((position) => position !== undefined);

@@ -8,6 +8,7 @@ import { identityOf, type LiveDatabase, mayChangeUnseen, sameIdentity } from "..
 import type { LocalStateFile, NotedPosition } from "../database/local-state.ts";
 import { letWaitingCheckpointPass, rotateOptimistically, rotateSealed } from "../database/rotation.ts";
 import { Spool } from "../database/spool.ts";
+import { isBusy } from "../database/sqlite.ts";
 import { tryLockWriters, unlockWriters } from "../database/write-lock.ts";
 import type { Logger } from "../logger.ts";
 import { step } from "../steps.ts";
@@ -177,7 +178,7 @@ export class DatabaseSession implements ShipperHost {
       await new Promise<void>((resolve) => fs.fdatasync(this.database.descriptor, () => resolve()));
       if (this.#holders === 0 && this.follower.mode === "mark") rotateSealed(this.follower);
     } catch (error) {
-      this.logger("warn", "a rotation failed", { db: this.database.path, error: String(error) });
+      if (!isBusy(error)) this.logger("warn", "a rotation failed", { db: this.database.path, error: String(error) });
     } finally {
       this.#sealing = false;
     }
@@ -244,19 +245,31 @@ export class DatabaseSession implements ShipperHost {
     for (;;) {
       signal.throwIfAborted();
       const at = new Date();
-      this.follower.observe();
-      const waited = performance.now() - started;
-      const offset = this.follower.mode === "mark" || waited > AWAIT_MARK_MS ? this.follower.freeze() : undefined;
-      if (offset !== undefined) {
-        const { epoch } = this.follower;
-        onHeld?.({ epoch: epoch.number, offset });
-        return { epoch: epoch.number, offset, sizeBytes: databaseBytesAt(this.database, epoch, offset), at };
+      try {
+        const frozen = this.#tryFreeze(performance.now() - started);
+        if (frozen !== undefined) {
+          onHeld?.({ epoch: frozen.epoch, offset: frozen.offset });
+          return { ...frozen, at };
+        }
+      } catch (error) {
+        if (!isBusy(error)) throw error;
       }
-      // Not frozen: perhaps since somebody's RESTART or TRUNCATE waits for our mark. It goes first.
-      if (this.follower.mode === "mark") this.#yieldToWaiting();
-      else this.follower.makeSure();
       await new Promise((resolve) => setTimeout(resolve, HOLD_RETRY_MS));
     }
+  }
+
+  #tryFreeze(waitedMs: number): { epoch: number; offset: number; sizeBytes: number } | undefined {
+    const { follower } = this;
+    follower.observe();
+    const offset = follower.mode === "mark" || waitedMs > AWAIT_MARK_MS ? follower.freeze() : undefined;
+    if (offset !== undefined) {
+      const { epoch } = follower;
+      return { epoch: epoch.number, offset, sizeBytes: databaseBytesAt(this.database, epoch, offset) };
+    }
+    // Not frozen: perhaps since somebody's RESTART or TRUNCATE waits for our mark. It goes first.
+    if (follower.mode === "mark") this.#yieldToWaiting();
+    else follower.makeSure();
+    return undefined;
   }
 
   evidence(): LocalEvidence {
@@ -364,7 +377,8 @@ export class DatabaseSession implements ShipperHost {
       if (shippers.every((shipper) => !shipper.isPending)) this.noteRest(shippers);
       step("stop:recorded");
     } catch (error) {
-      if (!(error instanceof ContinuityLost)) throw error;
+      // Nothing is noted then, and the next start looks for other evidence.
+      if (!(error instanceof ContinuityLost) && !isBusy(error)) throw error;
     } finally {
       this.close();
     }
