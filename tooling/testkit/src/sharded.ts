@@ -8,10 +8,25 @@ import { ManagedProcess } from "./managed-process.ts";
 const program = path.join(import.meta.dirname, "../writers/sharded.ts");
 
 /** The writer's command; `keys` 0: it writes until it is killed. It prints `started PID`, and `done` at its end. */
-export function shardedWriterCommand(folder: string, shards: number, seed: number, keys = 0, ledger = ""): string[] {
-  return [process.execPath, "--disable-warning=ExperimentalWarning", program, folder, shards, seed, keys, ledger].map(
-    String,
-  );
+export function shardedWriterCommand(
+  folder: string,
+  shards: number,
+  seed: number,
+  keys = 0,
+  ledger = "",
+  pauseMs = 1,
+): string[] {
+  return [
+    process.execPath,
+    "--disable-warning=ExperimentalWarning",
+    program,
+    folder,
+    shards,
+    seed,
+    keys,
+    ledger,
+    pauseMs,
+  ].map(String);
 }
 
 /** A process that writes to the shards and the queue. */
