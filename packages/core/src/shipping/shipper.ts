@@ -178,11 +178,11 @@ export class Shipper implements LogReader {
       return undefined;
     if (comparePlace(place, this.#covered) < 0) return undefined;
     const at = { generation: course.generation, snapshot };
-    // The snapshot alone is the state. If the WAL is restarted now, this index will begin with the next one.
-    if (this.#cursor.offset === 0 && comparePlace(place, this.#covered) === 0)
-      return { ...at, index: snapshot, offset: 0 };
-    this.#cuts.push(place);
     const index = this.#indexOf(place.epoch);
+    // The snapshot alone is the state. If the WAL is restarted now, this index will begin with the next one.
+    if (index === snapshot && this.#cursor.offset === 0 && comparePlace(place, this.#covered) === 0)
+      return { ...at, index, offset: 0 };
+    this.#cuts.push(place);
     if (place.offset > 0) return { ...at, index, offset: place.offset };
     const fenced = this.#previous?.fenced;
     if (fenced !== undefined && place.epoch === this.#cursor.epoch && snapshot < index) return { ...at, ...fenced };

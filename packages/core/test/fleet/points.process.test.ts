@@ -46,6 +46,26 @@ describe("restore points", () => {
     process.stdout.write(`points: writers held ${held.map((ms) => ms.toFixed(1)).join(", ")} ms\n`);
   });
 
+  it("taken before anything is committed, by a fleet that was restored, hold all that was restored", async () => {
+    using folder = tempDir("again");
+    const live = folder.join("live");
+    fs.mkdirSync(live);
+    const client = await openStore(folder.join("replica"));
+    const writing = await spawnShardedWriter(live, SHARDS, 1);
+    const first = await startFleet({ folder: live, client, count: SHARDS });
+    await sleep(200);
+    await writing.kill9();
+    await first.stop();
+    const restored = folder.join("restored");
+    await restoreFleet({ client, sharding, members: membersIn(restored, sharding) });
+    const second = await startFleet({ folder: restored, client, count: SHARDS });
+    await second.point("again");
+    await second.stop();
+    const back = folder.join("back");
+    await restoreFleet({ client, sharding, members: membersIn(back, sharding), target: { name: "again" } });
+    expect(judgeShards(back, SHARDS)).toEqual(judgeShards(live, SHARDS));
+  });
+
   it("are taken on the interval while something is committed, and not when nothing is; a time lands on the newest before it", async () => {
     using folder = tempDir("timed");
     const live = folder.join("live");
