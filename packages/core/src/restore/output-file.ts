@@ -1,10 +1,10 @@
 // The database file that a restore makes: under a temporary name until it is whole, durable, and only then under its own.
-import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { type FileHandle, lstat, link, mkdir, open, rename, rm, unlink } from "node:fs/promises";
 import path from "node:path";
 import { LitewakeError } from "../errors.ts";
 import { step } from "../steps.ts";
+import { removeLeftBehind, temporaryName } from "./left-behind.ts";
 
 const SIDECARS = ["-wal", "-shm", "-journal"];
 
@@ -56,7 +56,8 @@ export class OutputFile implements AsyncDisposable {
     { mode, scratch = false }: { readonly mode: number; readonly scratch?: boolean },
   ): Promise<OutputFile> {
     await checkOutput(output);
-    const temporary = `${output}.litewake-${process.pid}-${randomBytes(4).toString("hex")}.tmp`;
+    await removeLeftBehind(output);
+    const temporary = `${temporaryName(output)}.tmp`;
     try {
       await mkdir(path.dirname(output), { recursive: true, mode: 0o700 });
       return new OutputFile(output, temporary, await open(temporary, "wx+", mode), scratch);
