@@ -255,6 +255,9 @@ export class Shipper implements LogReader {
     this.#frozenEnd = undefined;
     this.#forced = undefined;
     this.#shippedSinceSnapshot = false;
+    // The WAL may have been restarted while the snapshot was stored: nobody says so a second time.
+    const begun = this.#host.log.epoch(place.epoch);
+    if (begun?.closed === true) this.closed(begun);
   }
 
   /**

@@ -112,6 +112,40 @@ it("a rotation while the first segment of an index that the snapshot covers is b
   expect(await restoredRows(memory)).toBe(41);
 });
 
+it("a rotation while the first snapshot of a generation is being stored does not end that generation", async () => {
+  for (let n = 0; n < 20; n++) commit();
+  application.exec("pragma wal_checkpoint(passive)");
+  const memory = memoryClient();
+  const storing = Promise.withResolvers<void>();
+  const rotated = Promise.withResolvers<void>();
+  const client = overriding(memory, {
+    put: async (key, body, options) => {
+      if (!key.includes("/snapshots/")) return memory.put(key, body, options);
+      const chunks: Uint8Array[] = [];
+      if (body instanceof Uint8Array) chunks.push(body);
+      else for await (const chunk of body) chunks.push(chunk.slice());
+      storing.resolve();
+      await rotated.promise;
+      return memory.put(key, Buffer.concat(chunks), options);
+    },
+  });
+  const steps: Step[] = [];
+  watchSteps((step) => steps.push(step));
+  const starting = start(client, {});
+  await storing.promise;
+  commit();
+  await vi.waitFor(() => expect(steps).toContain("bridge:released"), { timeout: 10_000, interval: 5 });
+  rotated.resolve();
+  const replication = await starting;
+  for (let n = 0; n < 5; n++) {
+    commit();
+    await replication.sync();
+  }
+  await replication.stop();
+  expect(steps.filter((step) => step === "generation:begun")).toHaveLength(1);
+  expect(await restoredRows(memory)).toBe(26);
+});
+
 /** A store that dates its objects in whole seconds, as most do. */
 function wholeSeconds(client: ReplicaClient): ReplicaClient {
   const floor = (date: Date): Date => new Date(Math.floor(date.getTime() / 1000) * 1000);
