@@ -6,7 +6,7 @@ import type { ChainState } from "../wal/frame-chain.ts";
 import { frameBytes, offsetOfFrames, parseFrameHeader } from "../wal/frame.ts";
 import { parseWalHeader, WAL_HEADER_BYTES, type WalHeader } from "../wal/header.ts";
 import { findOldTail, type OldTail } from "./old-tail.ts";
-import type { ShippedTail } from "./shipped-tail.ts";
+import type { IndexEnd, ShippedTail } from "./shipped-tail.ts";
 
 /** What is known of the database at the moment of the decision. */
 export interface LocalEvidence {
@@ -79,12 +79,18 @@ export function decideContinuity(tail: ShippedTail, replicaUrl: string, local: L
     const here = inSameWal(tail, local);
     if (here !== undefined) return here;
   }
+  // The file is the state at the place noted, so whatever other WAL is there now holds only what came later. Where only a
+  // snapshot was stored since, that is the replica's end too.
+  const end = noted !== undefined && tail.before !== undefined && isAt(noted, tail.before) ? tail.before : tail;
+  const itsWal = shippedWal(end, local.pageSize);
   const otherWal =
-    local.header === undefined || local.log === 0 || shipped === undefined || !names(local.header, shipped);
-  if (noted !== undefined && untouched && at(noted, tail) && otherWal) {
-    // The file is the state at the replica's end, so whatever WAL is there now holds only what came later.
-    const index = tail.offset === 0 && tail.fence === undefined ? tail.index : tail.index + 1;
-    return { kind: "next-wal", index, previous: previousEnd(tail, shipped) };
+    local.header === undefined || local.log === 0 || itsWal === undefined || !names(local.header, itsWal);
+  if (noted?.generation === tail.generation && isAt(noted, end) && untouched && otherWal) {
+    return {
+      kind: "next-wal",
+      index: end.offset === 0 && end.fence === undefined ? end.index : end.index + 1,
+      previous: previousEnd(end, itsWal),
+    };
   }
   if (shipped !== undefined && local.header !== undefined) {
     if (names(local.header, shipped)) return unproven(local, noted, tail, sameSaltReason(tail, local));
@@ -103,7 +109,7 @@ interface ShippedWal {
   readonly s2: number;
 }
 
-function shippedWal(tail: ShippedTail, pageSize: number): ShippedWal | undefined {
+function shippedWal(tail: IndexEnd, pageSize: number): ShippedWal | undefined {
   if (tail.lastFrame !== undefined && tail.lastFrame.byteLength === frameBytes(pageSize)) {
     const view = new DataView(tail.lastFrame.buffer, tail.lastFrame.byteOffset, tail.lastFrame.byteLength);
     const { salt1, salt2 } = parseFrameHeader(view, 0);
@@ -119,13 +125,12 @@ function names(header: { salt1: number; salt2: number }, shipped: { salt1: numbe
 }
 
 /** A fence adds nothing to the history, so the place before it is the same. */
-function at(noted: NotedPosition, { generation, index, offset, fence }: ShippedTail): boolean {
-  if (noted.generation !== generation) return false;
+function isAt(noted: NotedPosition, { index, offset, fence }: IndexEnd): boolean {
   const same = noted.index === index && noted.offset === offset;
   return same || (fence !== undefined && noted.index === fence.index && noted.offset === fence.end);
 }
 
-function previousEnd(tail: ShippedTail, shipped: ShippedWal | undefined): PreviousEnd | undefined {
+function previousEnd(tail: IndexEnd, shipped: ShippedWal | undefined): PreviousEnd | undefined {
   if (tail.fence !== undefined)
     return { end: 0, s1: 0, s2: 0, fenced: { index: tail.fence.index, offset: tail.fence.end } };
   return shipped === undefined ? undefined : { end: tail.offset, s1: shipped.s1, s2: shipped.s2 };

@@ -6,17 +6,17 @@ import { type Catalog, compareHistories, type GenerationRecord } from "../replic
 import { segmentKey, snapshotKey } from "../replica/layout.ts";
 import type { Generation } from "../replica/position.ts";
 import { decodeSegmentProof } from "../replica/proof.ts";
+import type { SegmentRecord } from "../replica/segment-table.ts";
 import { frameBytes } from "../wal/frame.ts";
 import { WAL_HEADER_BYTES } from "../wal/header.ts";
 
 /** Enough to see how an object is stored. */
 const TOUCHED_BYTES = 64;
 
-/** The end of the newest generation of a replica. */
-export interface ShippedTail {
-  readonly generation: Generation;
+/** Where the segments of an index end. */
+export interface IndexEnd {
   readonly index: number;
-  /** Where the next byte belongs; 0 where the generation has a snapshot and no segment yet. */
+  /** Where the next byte belongs; 0 where the index has a snapshot and no segment yet. */
   readonly offset: number;
   /** The last frame, header and page; `undefined` where the index holds only its header, or nothing. */
   readonly lastFrame: Uint8Array | undefined;
@@ -24,6 +24,13 @@ export interface ShippedTail {
   readonly header: Uint8Array | undefined;
   /** The history ends with a fence (fence.ts): nothing may follow in this index. `undefined`: it does not. */
   readonly fence: Fence | undefined;
+}
+
+/** The end of the newest generation of a replica. */
+export interface ShippedTail extends IndexEnd {
+  readonly generation: Generation;
+  /** Where there is only a snapshot of this index: the end of the index before, which is the same state. */
+  readonly before?: IndexEnd | undefined;
   readonly newestSnapshot: { readonly index: number; readonly at: Date };
   /** The store's date of the newest object. */
   readonly updatedAt: Date;
@@ -64,9 +71,21 @@ export async function readShippedTail(
   if (last === undefined || last.index < snapshot.index) {
     // Its segments must be as it is: encrypted or not, and for these keys.
     await touch(client, snapshotKey(record.generation, snapshot.index), signal);
-    return { ...base, index: snapshot.index, offset: 0, lastFrame: undefined, header: undefined, fence: undefined };
+    const isNext = last !== undefined && last.index === snapshot.index - 1;
+    const before = isNext ? await readEnd(client, record.generation, last, pageSize, signal) : undefined;
+    return { ...base, index: snapshot.index, offset: 0, lastFrame: undefined, header: undefined, fence: undefined, before };
   }
-  const key = segmentKey(record.generation, last.index, last.offset);
+  return { ...base, ...(await readEnd(client, record.generation, last, pageSize, signal)) };
+}
+
+async function readEnd(
+  client: ReplicaClient,
+  generation: Generation,
+  last: Pick<SegmentRecord, "index" | "offset">,
+  pageSize: number,
+  signal: AbortSignal | undefined,
+): Promise<IndexEnd> {
+  const key = segmentKey(generation, last.index, last.offset);
   const size = frameBytes(pageSize);
   const decoder = new Lz4FrameDecoder();
   let length = 0;
@@ -97,7 +116,7 @@ export async function readShippedTail(
   const fence = isFence
     ? (decodeSegmentProof(decoder.skippable)?.previous ?? { index: last.index, end: 0 })
     : undefined;
-  return { ...base, index: last.index, offset, lastFrame: whole, header, fence };
+  return { index: last.index, offset, lastFrame: whole, header, fence };
 }
 
 async function touch(client: ReplicaClient, key: string, signal: AbortSignal | undefined): Promise<void> {

@@ -227,6 +227,25 @@ describe("what was noted at rest", () => {
     expect(decide(moved, { state })).toMatchObject({ kind: "unproven", standing: "older" });
   });
 
+  it("counts where only a snapshot of that state was stored since", () => {
+    const { index, offset, lastFrame, header, fence } = shipped(5);
+    const before = { index, offset, lastFrame, header, fence };
+    const tail = shipped(0, oldWal, { index: 4, offset: 0, header: undefined, before });
+    const wal = buildWal({ pageSize: PAGE, salt1: 0x7a7a7a7a, salt2: 99 }, [commit(1)]);
+    const next = { kind: "next-wal", index: 4, previous: { end: offset } };
+    expect(decide(tail, { wal, log: 1, state })).toMatchObject(next);
+    expect(decide(tail, { state })).toMatchObject(next);
+    // Somebody else has shipped more before that snapshot, or the WAL from before it goes on.
+    const more = shipped(0, oldWal, {
+      index: 4,
+      offset: 0,
+      header: undefined,
+      before: { ...before, offset: offset + SIZE },
+    });
+    expect(decide(more, { wal, log: 1, state })).toMatchObject({ kind: "unproven", standing: "older" });
+    expect(decide(tail, { wal: oldWal, log: 5, state })).toMatchObject({ kind: "unproven" });
+  });
+
   it("proves nothing for another replica", () => {
     expect(decideContinuity(shipped(5), "memory://other", local({ state }))).toMatchObject({ kind: "unproven" });
   });
