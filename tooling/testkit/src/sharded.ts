@@ -45,7 +45,7 @@ export async function spawnShardedWriter(
 /** The keys in a database of the sharded writer, in the order in which they were committed; none where there is no file. */
 export function keysIn(file: string): string[] {
   if (!fs.existsSync(file)) return [];
-  const database = new DatabaseSync(file, { readOnly: true });
+  const database = new DatabaseSync(file, { readOnly: true, timeout: 10_000 });
   try {
     return database
       .prepare("select key from event order by rowid")

@@ -73,7 +73,15 @@ export async function readShippedTail(
     await touch(client, snapshotKey(record.generation, snapshot.index), signal);
     const isNext = last !== undefined && last.index === snapshot.index - 1;
     const before = isNext ? await readEnd(client, record.generation, last, pageSize, signal) : undefined;
-    return { ...base, index: snapshot.index, offset: 0, lastFrame: undefined, header: undefined, fence: undefined, before };
+    return {
+      ...base,
+      index: snapshot.index,
+      offset: 0,
+      lastFrame: undefined,
+      header: undefined,
+      fence: undefined,
+      before,
+    };
   }
   return { ...base, ...(await readEnd(client, record.generation, last, pageSize, signal)) };
 }

@@ -116,26 +116,32 @@ it("a rotation while the first snapshot of a generation is being stored does not
   for (let n = 0; n < 20; n++) commit();
   application.exec("pragma wal_checkpoint(passive)");
   const memory = memoryClient();
-  const storing = Promise.withResolvers<void>();
-  const rotated = Promise.withResolvers<void>();
+  let begun: () => void = () => {};
+  const storing = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  let goOn: () => void = () => {};
+  const rotated = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
   const client = overriding(memory, {
     put: async (key, body, options) => {
       if (!key.includes("/snapshots/")) return memory.put(key, body, options);
       const chunks: Uint8Array[] = [];
       if (body instanceof Uint8Array) chunks.push(body);
       else for await (const chunk of body) chunks.push(chunk.slice());
-      storing.resolve();
-      await rotated.promise;
+      begun();
+      await rotated;
       return memory.put(key, Buffer.concat(chunks), options);
     },
   });
   const steps: Step[] = [];
   watchSteps((step) => steps.push(step));
   const starting = start(client, {});
-  await storing.promise;
+  await storing;
   commit();
   await vi.waitFor(() => expect(steps).toContain("bridge:released"), { timeout: 10_000, interval: 5 });
-  rotated.resolve();
+  goOn();
   const replication = await starting;
   for (let n = 0; n < 5; n++) {
     commit();

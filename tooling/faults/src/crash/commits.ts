@@ -44,7 +44,9 @@ export class Commits {
     const commits = this.#all();
     const missing = commits.filter(({ key, end }) => end <= upTo && !there.has(key));
     if (missing.length > 0)
-      score.violated(`${what}: ${missing.length} of the keys acknowledged are not restored, the first is ${missing[0]?.key} of ${missing[0]?.atMs}`);
+      score.violated(
+        `${what}: ${missing.length} of the keys acknowledged are not restored, the first is ${missing[0]?.key} of ${missing[0]?.atMs}`,
+      );
     for (let shard = 0; shard < shards; shard++) {
       const own = commits.filter((commit) => commit.shard === shard);
       const hole = own.findIndex(({ key }) => !there.has(key));

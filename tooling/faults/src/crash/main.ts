@@ -4,7 +4,7 @@ import type { CaseResult } from "./case.ts";
 import { parsePoint } from "./point.ts";
 import { report } from "./report.ts";
 import { scenarios } from "./scenarios.ts";
-import { sweep } from "./sweep.ts";
+import { runCase, sweep } from "./sweep.ts";
 
 const USAGE = `usage: npm run faults -- crash [--points N] [--seed N] [--workers N] [--scenario NAME] [--only POINT[,POINT…]]
 scenarios: ${scenarios.map(({ name }) => name).join(", ")}`;
@@ -27,7 +27,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   const seed = Number(values.seed);
   if (values.only !== undefined) {
     const points = values.only.split(",").map(parsePoint);
-    const result = await first.run({ scenario: first.name, seed, points });
+    const result = await runCase(first, { scenario: first.name, seed, points });
     return report([result]);
   }
   console.log(`crash sweep, seed ${seed}`);

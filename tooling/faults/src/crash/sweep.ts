@@ -1,6 +1,6 @@
 // Finds the points of each scenario by running it once, makes cases of them, and runs these.
 import { type Random, seeded } from "../../../testkit/writers/random.ts";
-import type { CaseResult, Run } from "./case.ts";
+import { type Case, type CaseResult, type Run, Score } from "./case.ts";
 import { type Counts, formatPoint, type Phase, type Point } from "./point.ts";
 
 export interface Scenario {
@@ -75,9 +75,20 @@ function shuffled<T>(items: readonly T[], random: Random): T[] {
     .map(({ item }) => item);
 }
 
+/** What breaks off is a case that failed, too. */
+export async function runCase(scenario: Scenario, what: Case): Promise<CaseResult> {
+  try {
+    return await scenario.run(what);
+  } catch (error) {
+    const score = new Score(what);
+    score.violated(`broken off: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    return score.result(0);
+  }
+}
+
 /** Runs each scenario once, without a kill, and answers its points and that run's result. */
 export async function survey(scenario: Scenario, seed: number): Promise<{ points: Points; result: CaseResult }> {
-  const result = await scenario.run({ scenario: scenario.name, seed, points: [] });
+  const result = await runCase(scenario, { scenario: scenario.name, seed, points: [] });
   return { points: pointsOf(result.counts, seeded(seed)), result };
 }
 
@@ -96,7 +107,7 @@ export async function sweep(options: SweepOptions): Promise<CaseResult[]> {
   });
   const cases = casesOf(found, options);
   await eachOf(cases, workers, async ({ scenario, ...what }) =>
-    take(await scenario.run({ ...what, scenario: scenario.name })),
+    take(await runCase(scenario, { ...what, scenario: scenario.name })),
   );
   return results;
 }

@@ -183,7 +183,13 @@ class FleetRun implements AsyncDisposable {
       const torn = this.#commits.torn(back.folder, SHARDS);
       if (torn > 0 || misplaced > 0)
         this.#score.violated(`the point of ${publishedAt.toISOString()} is torn: ${torn} keys, ${misplaced} misplaced`);
-      this.#commits.judge(back.folder, SHARDS, this.#commits.before(back.takenAt), this.#score, `the point taken ${back.takenAt.getTime()}`);
+      this.#commits.judge(
+        back.folder,
+        SHARDS,
+        this.#commits.before(back.takenAt),
+        this.#score,
+        `the point taken ${back.takenAt.getTime()}`,
+      );
     }
   }
 

@@ -161,7 +161,7 @@ class FollowRun {
           score.violated(`live and Litestream's restore differ: ${line}`);
       });
     }
-    score.check("the database file without its WAL", () => {
+    await score.check("the database file without its WAL", () => {
       const alone = this.#folder.join("alone.db");
       fs.copyFileSync(this.#database, alone);
       const [whole, without] = [verifyLedger(this.#database), verifyLedger(alone)];

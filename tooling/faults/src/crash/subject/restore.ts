@@ -10,7 +10,7 @@ export async function restoreOne({ replica, output }: RestoreSubject, { kill, ra
   const bare = await file.open({ url: `file://${replica}`, settings: {}, env: {} });
   const client = killable(bare, kill, random, () => {});
   kill.phase = "run";
-  const { replicaUrl, position } = await restore({ replicas: [{ name: "replica", client }], output });
+  const result = await restore({ replicas: [{ name: "replica", client }], output });
   say("restored");
-  noteRestored(output, replicaUrl, position);
+  noteRestored(output, result);
 }
