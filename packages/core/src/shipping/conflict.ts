@@ -19,27 +19,27 @@ export class WrittenByAnother extends LitewakeError {
 }
 
 /**
- * Makes a put and settles its `Conflict`: an earlier put of ours may have been stored although its answer was lost.
- * `plain` yields the uncompressed bytes that were to be stored.
+ * Makes a put and settles its `Conflict`: an earlier put of ours may have been stored although its answer was lost, or that of
+ * a process that was killed came in late. What is there is ours if it is how our log goes on, wherever it was cut; the answer
+ * is its length then. `log` yields the uncompressed bytes that the log holds from the object's begin on.
  */
 export async function settleConflict(
   client: ReplicaClient,
   key: string,
   put: () => Promise<PutResult>,
-  plain: () => ByteStream,
-): Promise<void> {
+  log: () => ByteStream,
+  signal: AbortSignal,
+): Promise<number | undefined> {
   try {
     await put();
+    return undefined;
   } catch (error) {
     if (!ReplicaError.is(error, "Conflict")) throw error;
-    if (await holds(client, key, plain())) return;
+    // By the plain bytes: encrypted twice, the same bytes differ. What our keys do not open we have not stored.
+    const length = await lengthOnLog(client, key, log(), signal).catch(noneOfOurs);
+    if (length !== undefined) return length;
     throw new WrittenByAnother(`${client.url}/${key} was written by another process`, error);
   }
-}
-
-/** By the plain bytes: encrypted twice, the same bytes differ. What our keys do not open we have not stored. */
-async function holds(client: ReplicaClient, key: string, plain: ByteStream): Promise<boolean> {
-  return (await compare(client, key, plain).catch(noneOfOurs)) === true;
 }
 
 function noneOfOurs(error: unknown): undefined {
@@ -91,23 +91,30 @@ async function statedBy(client: ReplicaClient, key: string, signal: AbortSignal)
   return decodeSnapshotProof(decoder.skippable);
 }
 
-async function compare(client: ReplicaClient, key: string, plain: ByteStream): Promise<boolean> {
-  return sameBytes(decompress(await client.get(key)), plain);
-}
-
-async function sameBytes(a: ByteStream, b: ByteStream): Promise<boolean> {
-  const left = a[Symbol.asyncIterator]();
-  const right = b[Symbol.asyncIterator]();
-  let here: Uint8Array = new Uint8Array(0);
-  let there: Uint8Array = new Uint8Array(0);
-  for (;;) {
-    if (here.byteLength === 0) here = await nextBytes(left);
-    if (there.byteLength === 0) there = await nextBytes(right);
-    const length = Math.min(here.byteLength, there.byteLength);
-    if (length === 0) return here.byteLength === there.byteLength;
-    if (Buffer.compare(here.subarray(0, length), there.subarray(0, length)) !== 0) return false;
-    here = here.subarray(length);
-    there = there.subarray(length);
+/** Plain bytes of the object, where they are how the log goes on. */
+async function lengthOnLog(
+  client: ReplicaClient,
+  key: string,
+  log: ByteStream,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const ours = log[Symbol.asyncIterator]();
+  let expected: Uint8Array = new Uint8Array(0);
+  let length = 0;
+  try {
+    for await (const chunk of decompress(await client.get(key, { signal }))) {
+      for (let rest = chunk; rest.byteLength > 0;) {
+        if (expected.byteLength === 0) expected = await nextBytes(ours);
+        const count = Math.min(rest.byteLength, expected.byteLength);
+        if (count === 0 || Buffer.compare(rest.subarray(0, count), expected.subarray(0, count)) !== 0) return undefined;
+        rest = rest.subarray(count);
+        expected = expected.subarray(count);
+        length += count;
+      }
+    }
+    return length === 0 ? undefined : length;
+  } finally {
+    await ours.return?.();
   }
 }
 

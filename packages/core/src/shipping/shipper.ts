@@ -17,7 +17,7 @@ import { LastStored } from "./last-stored.ts";
 import type { LogReader } from "./live-log.ts";
 import { settleConflict, settleSnapshot, WrittenByAnother } from "./conflict.ts";
 import { resume, type Resumed } from "./resume.ts";
-import { type SegmentEnd, SegmentMoved, segmentBytes } from "./segment.ts";
+import { type SegmentEnd, SegmentMoved, type SegmentSpan, segmentBytes } from "./segment.ts";
 import { storedBody } from "./segment-body.ts";
 import type { ShipperHost } from "./shipper-host.ts";
 import { snapshotBody } from "./snapshot-body.ts";
@@ -398,11 +398,12 @@ export class Shipper implements LogReader {
     const head = cursor.offset === 0 ? [this.#proofHead(course.generation, index)] : [];
     const body = await storedBody(head, plain);
     step("segment:put");
-    await settleConflict(
+    const stored = await settleConflict(
       this.target.client,
       key,
       () => this.#put(key, body, signal),
-      () => segmentBytes({ ...span, limit: this.#frozenEnd ?? limit }, log.wal, () => {}),
+      () => segmentBytes({ ...span, limit: epoch.end, cutAt: Infinity }, log.wal, () => {}),
+      signal,
     ).catch((error: unknown) => {
       if (causeOf(error, SegmentMoved) !== undefined && span.covered) {
         // The body failed, so nothing was stored: the index may begin with the next WAL after all.
@@ -413,7 +414,7 @@ export class Shipper implements LogReader {
     });
     if (end === undefined) throw new Error(`${this.target.client.url} acknowledged ${key} before it was read whole`);
     step("segment:acknowledged");
-    const done: SegmentEnd = end;
+    const done = stored === undefined ? end : await this.#endAfter(span, stored);
     this.#cursor = { epoch: epoch.number, offset: done.end, chain: done.chain };
     this.#frozenEnd = undefined;
     this.#underWay = undefined;
@@ -426,6 +427,18 @@ export class Shipper implements LogReader {
       bytes: done.end - cursor.offset,
     });
     this.#host.progressed();
+  }
+
+  /** The end of a segment of so many bytes, each frame proved. */
+  async #endAfter(span: SegmentSpan, bytes: number): Promise<SegmentEnd> {
+    const limit = span.from + bytes;
+    let end: SegmentEnd | undefined;
+    const proving = segmentBytes({ ...span, limit, cutAt: Infinity }, this.#host.log.wal, (done) => {
+      end = done;
+    });
+    for await (const _chunk of proving) continue;
+    if (end === undefined) throw new Error(`the log was not read up to ${limit}`);
+    return end;
   }
 
   /** Under a lease what another wrote is a put of the last owner's that came in late: it ends the generation, not us. */

@@ -2,7 +2,7 @@
 // rotation inside a put.
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import { memoryClient } from "@litewake/conformance";
+import { MemoryClient, memoryClient } from "@litewake/conformance";
 import { tempDir, type TempDir } from "@litewake-tooling/testkit";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { ReplicaClient } from "../../src/backend/client.ts";
@@ -229,4 +229,45 @@ it("a snapshot that another process left under our name stops the replica", asyn
   clearInterval(writer);
   expect(failed()?.error).toMatch(/snapshots\/.* was written by another process/);
   await replication.stop().catch(() => {});
+});
+
+it("a put of a process that was killed, which comes in late and ends elsewhere, is known for a piece of the same log", async () => {
+  const store = new MemoryClient();
+  let late: { readonly key: string; readonly bytes: Uint8Array } | undefined;
+  let isAway = false;
+  const first = await start(
+    overriding(store, {
+      async put(key, body, options) {
+        if (!isAway) return store.put(key, body, options);
+        if (body instanceof Uint8Array) late = { key, bytes: body.slice() };
+        throw new ReplicaError({ code: "Unavailable", operation: "put", key, reason: "no answer" });
+      },
+    }),
+    {},
+  );
+  commit();
+  await first.sync();
+  isAway = true;
+  commit();
+  await vi.waitFor(() => expect(late).toBeDefined(), { timeout: 20_000, interval: 5 });
+  // As with a process that is killed, the log goes on where it is.
+  using reader = new DatabaseSync(folder.join("app.db"));
+  reader.exec("begin; select count(*) from t");
+  await first.stop({ signal: AbortSignal.abort() }).catch(() => {});
+  for (let n = 0; n < 3; n++) commit();
+  const second = await start(
+    overriding(store, {
+      async put(key, body, options) {
+        if (key === late?.key && !store.objects.has(key)) await store.put(key, late.bytes);
+        return store.put(key, body, options);
+      },
+    }),
+    {},
+  );
+  await second.sync({ signal: AbortSignal.timeout(20_000) });
+  expect(second.failure).toBeUndefined();
+  commit();
+  await second.sync({ signal: AbortSignal.timeout(20_000) });
+  expect(await restoredRows(store)).toBe(6);
+  await second.stop();
 });
