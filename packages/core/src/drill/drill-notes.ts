@@ -39,7 +39,7 @@ export function writeNote(folder: string, url: string, { outcome, endedAt, reaso
 function noteOf(given: unknown): DrillNote | undefined {
   if (typeof given !== "object" || given === null) return undefined;
   const { outcome, endedAt, reason, proved } = given as Record<string, unknown>;
-  const ended = dateOf(endedAt);
+  const ended = timeOf(endedAt);
   if ((outcome !== "proved" && outcome !== "failed" && outcome !== "not-made") || ended === undefined) return undefined;
   return { outcome, endedAt: ended, reason: typeof reason === "string" ? reason : null, proved: proofOf(proved) };
 }
@@ -48,13 +48,12 @@ function proofOf(given: unknown): DrillStatus["proved"] {
   if (typeof given !== "object" || given === null) return null;
   const { position, moment } = given as { position?: Record<string, unknown>; moment?: unknown };
   const { generation, index, offset } = position ?? {};
-  const at = dateOf(moment);
+  const at = timeOf(moment);
   if (typeof generation !== "string" || !isGeneration(generation) || at === undefined) return null;
   if (typeof index !== "number" || typeof offset !== "number") return null;
   return { position: { generation, index, offset }, moment: at };
 }
 
-function dateOf(given: unknown): Date | undefined {
-  const date = new Date(typeof given === "string" ? given : Number.NaN);
-  return Number.isNaN(date.getTime()) ? undefined : date;
+function timeOf(given: unknown): string | undefined {
+  return typeof given === "string" && !Number.isNaN(Date.parse(given)) ? given : undefined;
 }

@@ -110,8 +110,8 @@ export class Drills implements AsyncDisposable {
     const counts = { tookMs: 0, heldMs: 0, pages: 0, bytesFetched: 0, runs };
     const status: DrillStatus = { intervalMs, ...fresh, ...noted, ...counts };
     const firstMs = this.#beganMs + Math.min(FIRST_MS, intervalMs);
-    const afterLast = noted?.endedAt === undefined || noted.endedAt === null ? undefined : noted.endedAt.getTime();
-    const dueMs = afterLast === undefined ? firstMs + phase * intervalMs : Math.max(firstMs, afterLast + intervalMs);
+    const last = noted?.endedAt ?? null;
+    const dueMs = last === null ? firstMs + phase * intervalMs : Math.max(firstMs, Date.parse(last) + intervalMs);
     // A clock that was set back must not put it off for good.
     return { status, dueMs: Math.min(dueMs, firstMs + intervalMs), retries: 0 };
   }
@@ -125,9 +125,9 @@ export class Drills implements AsyncDisposable {
       ({ heldMs } = seen);
       const { position, pages, bytesFetched } = proof;
       const tookMs = Math.round(performance.now() - startedMs);
-      const proved = { position, moment: seen.at };
+      const proved = { position, moment: seen.at.toISOString() };
       this.#ended(target, entry, "proved", { reason: null, proved, tookMs, heldMs, pages, bytesFetched });
-      const until = { position: formatPosition(position), moment: seen.at.toISOString() };
+      const until = { position: formatPosition(position), moment: proved.moment };
       logger("info", "proved restorable", { ...about(target), ...until, pages, ms: tookMs, heldMs });
     } catch (error) {
       if (signal.aborted) return;
@@ -147,7 +147,7 @@ export class Drills implements AsyncDisposable {
     const { intervalMs, metaFolder, url } = target;
     const { status } = entry;
     const runs = { ...status.runs, [outcome]: status.runs[outcome] + 1 };
-    entry.status = { ...status, intervalMs, outcome, endedAt: new Date(), runs, ...more };
+    entry.status = { ...status, intervalMs, outcome, endedAt: new Date().toISOString(), runs, ...more };
     entry.retries = outcome === "not-made" ? entry.retries + 1 : 0;
     const againMs = outcome === "not-made" ? RETRY_MS * 2 ** (entry.retries - 1) : intervalMs;
     entry.dueMs = Date.now() + Math.min(intervalMs, againMs);

@@ -8,12 +8,12 @@ export interface DrillStatus {
   readonly intervalMs: number;
   /** Of the last one; null: none has ended yet. */
   readonly outcome: DrillOutcome | null;
-  /** When that ended. */
-  readonly endedAt: Date | null;
+  /** When that ended: as JSON has times, since this crosses between processes. */
+  readonly endedAt: string | null;
   /** Why it did not prove anything, one line. */
   readonly reason: string | null;
   /** The newest proof: everything that was committed before the moment is restored from the replica, exactly. */
-  readonly proved: { readonly position: Position; readonly moment: Date } | null;
+  readonly proved: { readonly position: Position; readonly moment: string } | null;
   /** Of the last one that was made. Milliseconds: from its beginning to its end, and how long rotations had to wait. */
   readonly tookMs: number;
   readonly heldMs: number;

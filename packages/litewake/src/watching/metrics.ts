@@ -113,7 +113,7 @@ function drillFamilies({ databases }: Report): Family[] {
     gauge(
       "litewake_drill_proved_timestamp_seconds",
       "Everything committed before this moment was restored and compared, seconds since 1970.",
-      ({ proved }) => (proved === null ? undefined : proved.moment.getTime() / 1000),
+      ({ proved }) => (proved === null ? undefined : Date.parse(proved.moment) / 1000),
     ),
     gauge(
       "litewake_drill_proved_index",

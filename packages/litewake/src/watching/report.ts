@@ -58,11 +58,11 @@ function drillProblemOf({ url, drill }: ReplicaStatus): string | undefined {
   const { outcome, reason, proved, intervalMs } = drill;
   if (outcome === "failed")
     return `${url} did not bring the database back when that was tried (${reason ?? "unknown"})`;
-  const since = proved?.moment ?? startedAt;
+  const since = proved?.moment ?? startedAt.toISOString();
   if (
     outcome === null ||
-    Date.now() - Math.max(since.getTime(), startedAt.getTime()) <= INTERVALS_WITHOUT_PROOF * intervalMs
+    Date.now() - Math.max(Date.parse(since), startedAt.getTime()) <= INTERVALS_WITHOUT_PROOF * intervalMs
   )
     return undefined;
-  return `${url} was not proved restorable since ${since.toISOString()}${reason === null ? "" : ` (${reason})`}`;
+  return `${url} was not proved restorable since ${since}${reason === null ? "" : ` (${reason})`}`;
 }
