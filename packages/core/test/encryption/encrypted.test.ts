@@ -4,6 +4,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { memoryClient } from "@litewake/conformance";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { noBytes } from "../../src/backend.ts";
+import { overriding } from "../../src/backend/overriding.ts";
 import { encrypted } from "../../src/encryption.ts";
 import { AgeKeyError, unencrypted } from "../../src/index.ts";
 import { collect, decryptedByLibrary, encryptedByLibrary, keyPair, loadKeys, storeOf } from "./age-fixtures.ts";
@@ -170,6 +172,16 @@ describe("a stored object that is not as it was", () => {
     for (const chunks of [[b, a, c], [a, a, b, c], [a, c], [a, b, c, c], [a, b, c, new Uint8Array(1)], [c]]) {
       expect((await outcome(Buffer.concat([head, ...chunks]), plain))[0]).toBe("AgeDamage");
     }
+  });
+
+  it("another object in its place between two requests is refused: its end is not this one's", async () => {
+    const store = memoryClient();
+    await encrypted(store, keys).put(KEY, randomBytes(3 * CHUNK));
+    const shorter = overriding(store, {
+      get: async (key, options = {}) => ((options.offset ?? 0) > 0 ? noBytes() : store.get(key, options)),
+    });
+    const stream = await encrypted(shorter, keys).get(KEY, { offset: CHUNK });
+    await expect(collect(stream)).rejects.toMatchObject({ name: "AgeDamage" });
   });
 
   it("a header without an end is refused, not read for ever", async () => {
