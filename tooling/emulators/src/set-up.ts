@@ -5,8 +5,8 @@ import { azurite, gcs, minio } from "./endpoints.ts";
 import { azureRequest } from "./azure-request.ts";
 
 /** Another S3 client than the one that is tested: it sets up, and looks at our objects from outside. */
-export function minioClient(): Client {
-  const { hostname, port, protocol } = new URL(minio.endpoint);
+export function minioClient(endpoint: string = minio.endpoint): Client {
+  const { hostname, port, protocol } = new URL(endpoint);
   return new Client({
     endPoint: hostname,
     port: Number(port),

@@ -1,8 +1,7 @@
 // `litewake replicate` under soak: the command line as users run it, on a store that a nemesis serves.
 import fs from "node:fs";
-import net from "node:net";
-import type { AddressInfo } from "node:net";
 import path from "node:path";
+import { freePort } from "@litewake-tooling/emulators";
 import { type ManagedProcess, spawnLitewake } from "@litewake-tooling/testkit";
 import { SOCKET_VARIABLE } from "./backend.ts";
 
@@ -118,14 +117,4 @@ function configOf({ folder, names, times }: SoakedOptions, port: number): string
     ...databases,
     "",
   ].join("\n");
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
