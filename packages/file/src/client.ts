@@ -106,6 +106,16 @@ export class FileClient implements ReplicaClient {
       }
     } catch (error) {
       if (signal?.aborted === true && !ReplicaError.is(error)) throw abortedError("put", key, error);
+      // It is there, perhaps by a put of the caller's whose last step failed: it counts only when it is there to stay.
+      if (ReplicaError.is(error, "Conflict")) await this.#keep(folder, key);
+      throw fileError(error, "put", key);
+    }
+  }
+
+  async #keep(folder: string, key: string): Promise<void> {
+    try {
+      await this.#folders.sync(folder);
+    } catch (error) {
       throw fileError(error, "put", key);
     }
   }

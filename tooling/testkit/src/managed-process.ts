@@ -108,6 +108,11 @@ export class ManagedProcess implements AsyncDisposable {
     }
   }
 
+  /** Ends its standard input. */
+  endInput(): void {
+    this.#child.stdin?.end();
+  }
+
   signal(name: NodeJS.Signals): void {
     if (this.running) this.#child.kill(name);
   }

@@ -22,36 +22,51 @@ const POLL_MS = 1000;
  * alone costs a quarter of a core.
  */
 export class ChangeWatch {
-  readonly #folder: string;
-  readonly #names: readonly string[];
-  readonly #polled: boolean;
+  readonly #path: string;
   #disarm: (() => void) | undefined;
 
   constructor(databasePath: string) {
-    this.#folder = path.dirname(databasePath);
-    const name = path.basename(databasePath);
-    this.#names = [name, `${name}-wal`, `${name}-journal`];
-    this.#polled = !hasEvents(this.#folder);
+    this.#path = databasePath;
   }
 
-  /** Calls `wake` once, at the first change of the database's files or of the folder itself. */
+  /** Calls `wake` once, at the first change of the database's files or of a folder that the path leads through. */
   arm(wake: () => void): void {
     if (this.#disarm !== undefined) return;
     const fire = () => {
       this.disarm();
       wake();
     };
-    if (this.#polled || !fs.existsSync(this.#folder)) {
+    const places = placesOf(this.#path);
+    if (places.some(({ folder }) => !fs.existsSync(folder) || !hasEvents(folder))) {
       const timer = setTimeout(fire, POLL_MS);
       this.#disarm = () => clearTimeout(timer);
     } else {
-      this.#disarm = watchFiles(this.#folder, { names: this.#names, fire });
+      const stops = places.map(({ folder, names }) => watchFiles(folder, { names, fire }));
+      this.#disarm = () => {
+        for (const stop of stops) stop();
+      };
     }
   }
 
   disarm(): void {
     this.#disarm?.();
     this.#disarm = undefined;
+  }
+}
+
+/** The files to watch: by the path's name, and where that is a link, those that it leads to; there SQLite's own lie. */
+function placesOf(file: string): { readonly folder: string; readonly names: readonly string[] }[] {
+  return [...new Set([file, realPath(file)])].map((place) => {
+    const name = path.basename(place);
+    return { folder: path.dirname(place), names: [name, `${name}-wal`, `${name}-journal`] };
+  });
+}
+
+function realPath(file: string): string {
+  try {
+    return fs.realpathSync(file);
+  } catch {
+    return file;
   }
 }
 

@@ -101,9 +101,9 @@ class FolderWatch {
   }
 
   #stampOf({ names }: FolderListener): string {
-    let stamp = String(fs.statSync(this.#folder, { throwIfNoEntry: false })?.ino);
+    let stamp = String(look(this.#folder)?.ino);
     for (const name of names) {
-      const stat = fs.statSync(path.join(this.#folder, name), { throwIfNoEntry: false });
+      const stat = look(path.join(this.#folder, name));
       stamp += stat === undefined ? "-" : `${stat.ino}:${stat.size}:${stat.mtimeMs};`;
     }
     return stamp;
@@ -125,5 +125,14 @@ class FolderWatch {
     this.#paused = undefined;
     this.#noise = 0;
     watches.delete(this.#folder);
+  }
+}
+
+/** What may not be looked at now is as good as absent: when it may be again, that is a change. */
+function look(file: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(file, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
   }
 }

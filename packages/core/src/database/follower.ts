@@ -163,6 +163,8 @@ export class Follower {
     closed.frames = this.#bridgeFrames;
     closed.closed = true;
     this.#epoch = new Epoch(closed.number + 1, this.database.pageSize, header);
+    // If no mark can be taken now, what is seen next is compared with this WAL, not with the old one.
+    this.#bridgeFrames = 0;
     this.#host.epochClosed(closed, this.#epoch);
   }
 

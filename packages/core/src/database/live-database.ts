@@ -6,6 +6,7 @@ import type { Logger } from "../logger.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { ReadMark } from "./read-mark.ts";
 import { connect, isBusy, isNotADatabase, requireSafeSqlite, shrinkMemory } from "./sqlite.ts";
+import { faultLine, isSystemFault } from "./system-fault.ts";
 import { WalFile } from "./wal-file.ts";
 
 const MAGIC = "SQLite format 3\0";
@@ -83,15 +84,25 @@ export class LiveDatabase {
     const stat = fs.fstatSync(descriptor, { bigint: true });
     this.#inode = `${stat.dev}:${stat.ino}`;
     this.pageSize = Number(first.prepare("pragma page_size").get()?.["page_size"]);
-    // Each gives back what it cached before the next is opened: memory that is freed in one piece is used again.
-    shrinkMemory(first);
-    const keeper = connect(path, { readOnly: true });
-    this.marks = [new ReadMark(first), new ReadMark(keeper)];
-    this.#free = connect(path);
-    this.checkpointer = new Checkpointer(this.#free);
-    this.wal = new WalFile(path);
-    keeper.prepare("select count(*) from sqlite_schema").get();
-    this.shrink();
+    const open = [first];
+    try {
+      // Each gives back what it cached before the next is opened: memory that is freed in one piece is used again.
+      shrinkMemory(first);
+      const keeper = connect(path, { readOnly: true });
+      open.push(keeper);
+      this.marks = [new ReadMark(first), new ReadMark(keeper)];
+      this.#free = connect(path);
+      open.push(this.#free);
+      this.checkpointer = new Checkpointer(this.#free);
+      // SQLite's side files lie beside the file itself, wherever a link to it lies.
+      this.wal = new WalFile(fs.realpathSync(path));
+      keeper.prepare("select count(*) from sqlite_schema").get();
+      this.shrink();
+    } catch (error) {
+      // It is tried again, perhaps often: nothing may stay open.
+      for (const connection of open) connection.close();
+      throw error;
+    }
   }
 
   /** Takes the write lock for a sealed rotation or a restore point; writes nothing. */
@@ -116,7 +127,7 @@ export class LiveDatabase {
    */
   static open(path: string, logger: Logger): LiveDatabase | NotYet {
     requireSafeSqlite();
-    const stat = fs.statSync(path, { throwIfNoEntry: false });
+    const stat = statOf(path);
     if (stat === undefined) return "missing";
     if (stat.isDirectory()) {
       throw new LitewakeError("database", `${path} is a folder, not a database`, {
@@ -144,14 +155,22 @@ export class LiveDatabase {
       fs.closeSync(descriptor);
       if (isBusy(error)) return "locked";
       if (isNotADatabase(error)) throw notADatabase(path, error);
-      throw error;
+      throw isSystemFault(error) ? unreadable(path, error) : error;
     }
   }
 
-  /** Whether the path still leads to the file that was opened. */
-  isCurrent(): boolean {
+  /** Why the files that were opened are not the database any more; `undefined`: they are. */
+  whyGone(): string | undefined {
     const stat = fs.statSync(this.path, { bigint: true, throwIfNoEntry: false });
-    return stat !== undefined && `${stat.dev}:${stat.ino}` === this.#inode;
+    if (stat === undefined || `${stat.dev}:${stat.ino}` !== this.#inode) {
+      return "the database file was deleted or replaced";
+    }
+    // Its schema is in it from the first commit that was written back on; whoever wants to begin anew in it is locked out
+    // by our connections.
+    if (stat.size === 0n) return "the database file was emptied";
+    return this.wal.whereabouts() === "replaced"
+      ? "the WAL file was deleted and made anew by somebody else"
+      : undefined;
   }
 
   /** Whether the schema holds nothing at all, as in a database that an application has only just created. */
@@ -209,12 +228,29 @@ function requireWritable(path: string): void {
   }
 }
 
+function statOf(path: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+const FORBIDDEN: ReadonlySet<unknown> = new Set(["EACCES", "EPERM"]);
+const EXHAUSTED: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE"]);
+
 function unreadable(path: string, cause: unknown): LitewakeError {
-  const uid = process.getuid?.();
-  return new LitewakeError("database", `${path} cannot be opened for reading and writing`, {
-    next: `give user ${uid ?? "that runs Litewake"} read and write permission on the file and its folder`,
-    cause,
-  });
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const what = `${path} cannot be opened for reading and writing`;
+  if (FORBIDDEN.has(code)) {
+    const uid = process.getuid?.();
+    const next = `give user ${uid ?? "that runs Litewake"} read and write permission on the file and its folder`;
+    return new LitewakeError("database", what, { next, cause });
+  }
+  const next = EXHAUSTED.has(code)
+    ? "let the process open more files (ulimit -n)"
+    : "SQLite needs to read and write the file, its -wal and its -shm, and to make files in their folder";
+  return new LitewakeError("database", `${what} (${faultLine(cause)})`, { next, cause });
 }
 
 function notADatabase(path: string, cause?: unknown): LitewakeError {

@@ -1,8 +1,11 @@
 // What Litewake notes beside a database: a cache that makes continuity provable more often and may always be deleted.
 import fs from "node:fs";
 import path from "node:path";
+import { type Logger, silent } from "../logger.ts";
 import { step } from "../steps.ts";
 import type { FileIdentity } from "./live-database.ts";
+import { isSystemFault } from "./system-fault.ts";
+import { Trouble } from "./trouble.ts";
 
 /** Salts of a WAL: they name it. */
 export interface WalName {
@@ -57,11 +60,16 @@ export function metaFolder(databasePath: string, configured?: string): string {
 export class LocalStateFile {
   readonly folder: string;
   readonly #file: string;
+  readonly #trouble: Trouble;
   #state: LocalState;
 
-  constructor(folder: string) {
+  constructor(folder: string, logger: Logger = silent) {
     this.folder = folder;
     this.#file = path.join(folder, "state.json");
+    this.#trouble = new Trouble(logger, {
+      failing: `${this.#file} cannot be written; shipping goes on, but after a restart a new generation may be needed`,
+      over: `${this.#file} can be written again`,
+    });
     this.#state = readState(this.#file);
   }
 
@@ -73,15 +81,24 @@ export class LocalStateFile {
     return path.join(this.folder, "spool");
   }
 
-  /** Replaces the keys given. Atomic against a kill; not synced: after a power loss it may be old or gone. */
+  /**
+   * Replaces the keys given. Atomic against a kill; not synced: after a power loss it may be old or gone. A disk that does
+   * not take it is said and stops nobody: what an older file states stays true, and the next update writes all.
+   */
   update(change: Partial<LocalState>): void {
     this.#state = { ...this.#state, ...change, version: 1 };
-    fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     const temporary = `${this.#file}.tmp`;
-    fs.writeFileSync(temporary, JSON.stringify(this.#state), { mode: 0o600 });
-    step("state:writing");
-    fs.renameSync(temporary, this.#file);
-    step("state:written");
+    try {
+      fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+      fs.writeFileSync(temporary, JSON.stringify(this.#state), { mode: 0o600 });
+      step("state:writing");
+      fs.renameSync(temporary, this.#file);
+      step("state:written");
+      this.#trouble.worked();
+    } catch (error) {
+      if (!isSystemFault(error)) throw error;
+      this.#trouble.failed(error);
+    }
   }
 
   /** Removes spool files that the state does not name. */

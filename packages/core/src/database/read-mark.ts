@@ -21,8 +21,8 @@ export class ReadMark {
   }
 
   /**
-   * Marks the present end of the WAL; a place held from before is let go. Where SQLite is busy nothing is held: a `BEGIN`
-   * whose `SELECT` failed would pass for a mark and keep nobody from anything.
+   * Marks the present end of the WAL; a place held from before is let go. When it throws nothing is held: a `BEGIN` whose
+   * `SELECT` failed would pass for a mark and keep nobody from anything.
    */
   take(): void {
     this.release();
@@ -30,7 +30,7 @@ export class ReadMark {
     try {
       this.#touch.get();
     } catch (error) {
-      this.#connection.exec("rollback");
+      this.#end();
       throw error;
     }
     this.#held = true;
@@ -39,7 +39,12 @@ export class ReadMark {
   release(): void {
     if (!this.#held) return;
     this.#held = false;
-    this.#connection.exec("commit");
+    this.#end();
+  }
+
+  // Some errors of a statement have ended the transaction already.
+  #end(): void {
+    if (this.#connection.isTransaction) this.#connection.exec("rollback");
   }
 
   shrink(): void {

@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { step } from "../steps.ts";
+import { isSystemFault } from "./system-fault.ts";
 import type { WalFile } from "./wal-file.ts";
 
 const CHUNK_BYTES = 1 << 20;
@@ -60,8 +61,8 @@ export class Spool {
       const wanted = buffer.subarray(0, Math.min(buffer.byteLength, end - this.#end));
       const count = wal.read(wanted, this.#end);
       if (count === 0) throw new Error(`${wal.path} ends at ${this.#end}, before its committed end ${end}`);
-      fs.writeSync(this.#descriptor, wanted, 0, count, this.#end - this.from);
-      this.#end += count;
+      // A disk that is nearly full takes a part: only what it took is held.
+      this.#end += fs.writeSync(this.#descriptor, wanted, 0, count, this.#end - this.from);
     }
     step("spool:written");
   }
@@ -72,10 +73,14 @@ export class Spool {
     return wanted <= 0 ? 0 : fs.readSync(this.#descriptor, into, 0, wanted, offset - this.from);
   }
 
-  /** Closes the file and removes it. */
+  /** Closes the file and removes it; one that cannot be removed now is swept at a later start. */
   discard(): void {
     this.close();
-    fs.rmSync(this.path, { force: true });
+    try {
+      fs.rmSync(this.path, { force: true });
+    } catch (error) {
+      if (!isSystemFault(error)) throw error;
+    }
     step("spool:discarded");
   }
 

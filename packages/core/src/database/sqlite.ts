@@ -78,9 +78,14 @@ export function isNotADatabase(error: unknown): boolean {
  */
 export function connect(path: string, options: { readonly readOnly?: boolean } = {}): DatabaseSync {
   const connection = new DatabaseSync(path, { timeout: 0, ...options });
-  // None of ours reads more than the schema's first page: no room is set aside for others.
-  connection.exec("pragma wal_autocheckpoint=0; pragma cache_size=2");
-  return connection;
+  try {
+    // None of ours reads more than the schema's first page: no room is set aside for others.
+    connection.exec("pragma wal_autocheckpoint=0; pragma cache_size=2");
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
 }
 
 /** Frees a connection's page cache, as far as no page is in use. Locks and a read mark stay as they are. */

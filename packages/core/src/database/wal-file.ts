@@ -48,12 +48,16 @@ export class WalFile {
     return descriptor === undefined ? 0 : fs.fstatSync(descriptor).size;
   }
 
-  /** Whether the name still leads to the file that is open here. */
-  isCurrent(): boolean {
-    if (this.#descriptor === undefined) return true;
+  /**
+   * Whether the name still leads to the file that is open here. `deleted`: whoever has it open goes on in a file without a
+   * name. `replaced`: somebody has come since and uses another one.
+   */
+  whereabouts(): "here" | "deleted" | "replaced" {
+    if (this.#descriptor === undefined) return "here";
     const here = fs.fstatSync(this.#descriptor);
     const named = fs.statSync(this.path, { throwIfNoEntry: false });
-    return named !== undefined && named.ino === here.ino && named.dev === here.dev;
+    if (named === undefined) return "deleted";
+    return named.ino === here.ino && named.dev === here.dev ? "here" : "replaced";
   }
 
   /** Puts what was written so far on the disk, off this thread: several milliseconds under load. */

@@ -4,6 +4,7 @@ import type { CallOptions, ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
 import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import { Schedule } from "../replica/schedule.ts";
 import type { DatabaseReplication, DatabaseStatus } from "../shipping/database-replication.ts";
 import { Replication, type SyncedDatabase } from "../shipping/replication.ts";
 import { step } from "../steps.ts";
@@ -59,9 +60,10 @@ export class Fleet implements AsyncDisposable {
   #running: Promise<void> = Promise.resolve();
   #retaining: Promise<void> = Promise.resolve();
   /** On the host's clock; what is old goes by the store's. */
-  #nextRetention = 0;
+  readonly #retention: Schedule;
 
   private constructor(options: FleetOptions, parts: FleetParts, replication: Replication) {
+    this.#retention = new Schedule(options.retentionCheckIntervalMs, 0);
     this.#options = options;
     this.#client = parts.client;
     this.#parts = parts;
@@ -211,10 +213,10 @@ export class Fleet implements AsyncDisposable {
 
   // A point older than the window names places that retention has deleted, or will. It becomes so only by a newer one.
   async #retainPoints(): Promise<void> {
-    const { retentionMs, retentionCheckIntervalMs, logger } = this.#options;
+    const { retentionMs, logger } = this.#options;
     const { signal } = this.#stop;
-    if (retentionMs === 0 || Date.now() < this.#nextRetention || signal.aborted) return;
-    this.#nextRetention = Date.now() + retentionCheckIntervalMs;
+    if (retentionMs === 0 || !this.#retention.isDue || signal.aborted) return;
+    this.#retention.done();
     try {
       const points = await listPoints(this.#client, { signal });
       const newest = points.at(-1)?.publishedAt.getTime() ?? 0;
@@ -225,7 +227,7 @@ export class Fleet implements AsyncDisposable {
       if (signal.aborted) return;
       logger("warn", "old restore points could not be deleted", { error: String(error) });
       // Credentials that may not delete now may not do so in an hour.
-      if (ReplicaError.is(error, "Denied")) this.#nextRetention = Number.POSITIVE_INFINITY;
+      if (ReplicaError.is(error, "Denied")) this.#retention.end();
     }
   }
 

@@ -8,6 +8,8 @@ import { DEFAULT_TUNING, type FollowerTuning } from "../database/follower-option
 import { LiveDatabase, type NotYet } from "../database/live-database.ts";
 import { LocalStateFile, metaFolder } from "../database/local-state.ts";
 import { isBusy } from "../database/sqlite.ts";
+import { isSystemFault } from "../database/system-fault.ts";
+import { Trouble } from "../database/trouble.ts";
 import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
@@ -35,6 +37,8 @@ export interface DatabaseStatus {
   readonly path: string;
   readonly state: "waiting" | "following" | "stopped" | "failed";
   readonly walBytes: number;
+  /** What fails at the database's own files at the moment, while it does: what is committed meanwhile may not be seen. */
+  readonly error: string | undefined;
   readonly replicas: readonly ReplicaStatus[];
 }
 
@@ -53,6 +57,8 @@ const BRIDGE_FAST_MS = 1;
 const BRIDGE_SLOW_MS = 20;
 const BRIDGE_FAST_FOR_MS = 200;
 const LOCKED_RETRY_MS = 200;
+/** After a full disk, a lost permission and their like a step is tried again so soon. */
+const FAULT_RETRY_MS = 250;
 /** While nothing is committed the log is looked at less often, until the follower rests. */
 const QUIET_AFTER_MS = 1000;
 const QUIET_TICK_MS = 1000;
@@ -63,6 +69,12 @@ const RESYNC_MS = 20;
 const HISTORY_LOOK_MS = 30_000;
 const STOP_SHIPPING_MS = 5000;
 
+interface Pace {
+  quietSince: number;
+  bridgeSince: number;
+  rests: number;
+}
+
 export class DatabaseReplicator implements Lockable {
   readonly #options: DatabaseReplication;
   readonly #tuning: FollowerTuning;
@@ -71,6 +83,7 @@ export class DatabaseReplicator implements Lockable {
   readonly #onChange: () => void;
   readonly #watch: ChangeWatch;
   readonly #state: LocalStateFile;
+  readonly #trouble: Trouble;
   #session: DatabaseSession | undefined;
   #shippings: ReplicaShipping[] = [];
   #runs: Promise<void>[] = [];
@@ -78,12 +91,13 @@ export class DatabaseReplicator implements Lockable {
   #failure: unknown;
   #wake: () => void = () => {};
   #bornHere = false;
-  #waitingFor: NotYet | undefined;
+  #waitingFor: NotYet | "unreadable" | undefined;
   /** Following ended once while this process runs: a file that is empty now is about to be filled. */
   #replaced = false;
   #finished: Promise<void> = Promise.resolve();
   #watching: (() => void)[] = [];
   readonly #looks = new Set<{ readonly stop: AbortController; readonly ended: Promise<unknown> }>();
+  #deletionTold = false;
 
   constructor(
     options: DatabaseReplication,
@@ -95,7 +109,11 @@ export class DatabaseReplicator implements Lockable {
     this.#newHistory = context.newHistory;
     this.#onChange = context.onChange ?? (() => {});
     this.#watch = new ChangeWatch(this.#options.path);
-    this.#state = new LocalStateFile(metaFolder(this.#options.path, options.metaPath));
+    this.#state = new LocalStateFile(metaFolder(this.#options.path, options.metaPath), this.#logger);
+    this.#trouble = new Trouble(this.#logger, {
+      failing: "the database's files cannot be worked on; it is tried again, and what is committed stays in the WAL",
+      over: "the database's files can be worked on again",
+    });
   }
 
   get path(): string {
@@ -110,6 +128,7 @@ export class DatabaseReplicator implements Lockable {
       path: this.path,
       state,
       walBytes: this.#session?.follower.logBytes ?? 0,
+      error: this.#trouble.error,
       replicas: this.#shippings.map((shipping) => shipping.status),
     };
   }
@@ -200,6 +219,9 @@ export class DatabaseReplicator implements Lockable {
       newHistory: this.#newHistory,
       bornHere: this.#bornHere,
       onProgress: () => this.#changed(),
+      onFault: (error) => {
+        if (!isBusy(error) && !(error instanceof ContinuityLost)) this.#trouble.failed(error);
+      },
     });
     try {
       session.start();
@@ -220,6 +242,7 @@ export class DatabaseReplicator implements Lockable {
 
   #beginShipping(session: DatabaseSession): void {
     this.#session = session;
+    this.#deletionTold = false;
     this.#shippings = this.#options.replicas.map((target) => new ReplicaShipping(target, session));
     this.#runs = this.#shippings.map((shipping) => shipping.run().finally(() => this.#changed()));
     this.#logger("info", "following", { pageSize: session.database.pageSize });
@@ -230,9 +253,9 @@ export class DatabaseReplicator implements Lockable {
     let session = first;
     while (!this.#stopping) {
       if (session === undefined) {
-        const poll = this.#waitingFor === "locked" || this.#replaced;
+        const poll = this.#waitingFor === "locked" || this.#waitingFor === "unreadable" || this.#replaced;
         await this.#waitForChange(poll ? LOCKED_RETRY_MS : undefined);
-        if (!this.#stopping) session = this.#open();
+        if (!this.#stopping) session = await this.#openAgain();
         continue;
       }
       const why = await this.#follow(session);
@@ -244,42 +267,79 @@ export class DatabaseReplicator implements Lockable {
     }
   }
 
+  /** As at the start, but by now somebody relies on this process: what the system refuses is asked for again. */
+  async #openAgain(): Promise<DatabaseSession | undefined> {
+    try {
+      const session = this.#open();
+      this.#trouble.worked();
+      return session;
+    } catch (error) {
+      const cause = error instanceof LitewakeError ? error.cause : error;
+      if (!isSystemFault(cause)) throw error;
+      this.#trouble.failed(error);
+      this.#waitingFor = "unreadable";
+      await this.#sleep(FAULT_RETRY_MS);
+      return undefined;
+    }
+  }
+
   /** Follows until stopped (`undefined`) or until the session cannot go on; answers why. */
   async #follow(session: DatabaseSession): Promise<string | undefined> {
-    let quietSince = performance.now();
-    let bridgeSince = quietSince;
-    let rests = 0;
+    const now = performance.now();
+    const pace: Pace = { quietSince: now, bridgeSince: now, rests: 0 };
     while (!this.#stopping) {
-      const now = performance.now();
-      const before = session.follower.mode;
       try {
-        if (!session.database.isCurrent()) return "the database file was deleted or replaced";
-        const grown = session.tick(now);
-        this.#enforceMaxWal(session);
-        const { mode } = session.follower;
-        if (grown) {
-          quietSince = now;
-          rests = 0;
-        }
-        if (mode === "bridge" && before === "mark") bridgeSince = now;
-        if (now - quietSince > this.#tuning.restAfterMs && this.#shippings.every((shipping) => shipping.isIdle)) {
-          if (session.rest()) {
-            await this.#rest(session);
-            continue;
-          }
-          if (++rests > REST_RETRY_LIMIT) {
-            await this.#waitForChange(undefined);
-            continue;
-          }
-        }
+        const gone = session.database.whyGone();
+        if (gone !== undefined) return gone;
+        this.#watchDeletion(session);
+        await this.#turn(session, pace);
       } catch (error) {
         if (error instanceof ContinuityLost) return error.message;
-        // Somebody else is changing what was asked for: the next look tells.
-        if (!isBusy(error)) throw error;
+        if (isBusy(error)) {
+          await this.#sleep(this.#tuning.moveEveryMs);
+          continue;
+        }
+        if (!isSystemFault(error)) throw error;
+        this.#trouble.failed(error);
+        await this.#sleep(FAULT_RETRY_MS);
       }
-      await this.#sleep(this.#delay(session.follower.mode, now - bridgeSince, now - quietSince));
     }
     return undefined;
+  }
+
+  // Deleted while it is in use, the WAL goes on without a name until the last one closes it: then only the replica has it.
+  #watchDeletion({ database }: DatabaseSession): void {
+    if (this.#deletionTold || database.wal.whereabouts() !== "deleted") return;
+    this.#deletionTold = true;
+    this.#logger(
+      "error",
+      "the WAL file was deleted while it is in use; what is committed is shipped, and lost here when the application closes",
+      {
+        wal: database.wal.path,
+        next: "stop the application and Litewake, and restore",
+      },
+    );
+  }
+
+  /** One look, what follows from it, and the wait until the next. */
+  async #turn(session: DatabaseSession, pace: Pace): Promise<void> {
+    const now = performance.now();
+    const before = session.follower.mode;
+    this.#enforceMaxWal(session);
+    const grown = session.tick(now);
+    this.#trouble.worked();
+    const { mode } = session.follower;
+    if (grown) {
+      pace.quietSince = now;
+      pace.rests = 0;
+    }
+    if (mode === "bridge" && before === "mark") pace.bridgeSince = now;
+    const quiet = now - pace.quietSince;
+    if (quiet > this.#tuning.restAfterMs && this.#shippings.every((shipping) => shipping.isIdle)) {
+      if (session.rest()) return this.#rest(session);
+      if (++pace.rests > REST_RETRY_LIMIT) return this.#waitForChange(undefined);
+    }
+    await this.#sleep(this.#delay(mode, now - pace.bridgeSince, quiet));
   }
 
   #delay(mode: "mark" | "bridge", bridgedMs: number, quietMs: number): number {
@@ -324,10 +384,19 @@ export class DatabaseReplicator implements Lockable {
       this.#wake = done;
       this.#watch.arm(done);
       // Armed first and looked at after: a change just before the watch was set is not missed.
-      if (this.#session === undefined ? this.#appeared() : this.#changedUnseen(this.#session)) done();
+      if (this.#hasChanged()) done();
       else if (ms !== undefined) timer = setTimeout(done, ms);
       if (this.#stopping) done();
     });
+  }
+
+  #hasChanged(): boolean {
+    try {
+      return this.#session === undefined ? this.#appeared() : this.#changedUnseen(this.#session);
+    } catch {
+      // Whoever waits looks again, and says what is the matter.
+      return true;
+    }
   }
 
   #appeared(): boolean {
@@ -402,8 +471,9 @@ export class DatabaseReplicator implements Lockable {
         const { place } = session.log.current;
         return await Promise.all(this.#shippings.map((shipping) => shipping.shipped(place)));
       } catch (error) {
-        // Where following began anew, what is in the database now is shipped from there.
-        if (this.#session === session && !(error instanceof ContinuityLost) && !isBusy(error)) throw error;
+        // Where following began anew, what is in the database now is shipped from there; what fails now may pass.
+        const lasting = !(error instanceof ContinuityLost) && !isBusy(error) && !isSystemFault(error);
+        if (this.#session === session && lasting) throw error;
         await new Promise<void>((resolve) => setTimeout(resolve, RESYNC_MS));
       }
     }

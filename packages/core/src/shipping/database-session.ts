@@ -9,6 +9,7 @@ import type { LocalStateFile, NotedPosition } from "../database/local-state.ts";
 import { letWaitingCheckpointPass, rotateOptimistically, rotateSealed } from "../database/rotation.ts";
 import { Spool } from "../database/spool.ts";
 import { isBusy } from "../database/sqlite.ts";
+import { faultLine, isSystemFault } from "../database/system-fault.ts";
 import { tryLockWriters, unlockWriters } from "../database/write-lock.ts";
 import type { Logger } from "../logger.ts";
 import { step } from "../steps.ts";
@@ -35,6 +36,8 @@ export interface SessionOptions {
   readonly bornHere: boolean;
   /** Called when something may be shipped, and when a position was acknowledged. */
   readonly onProgress: () => void;
+  /** Called when a step off the ticks failed; a later tick tries it again. */
+  readonly onFault: (error: unknown) => void;
 }
 
 export class DatabaseSession implements ShipperHost {
@@ -65,7 +68,7 @@ export class DatabaseSession implements ShipperHost {
     this.newHistory = options.newHistory;
     this.bornHere = options.bornHere;
     this.#state = options.state;
-    this.log = new LiveLog(options.database.wal, options.state, options.tuning);
+    this.log = new LiveLog(options.database.wal, options.state, options.tuning, options.logger);
     this.follower = new Follower(options.database, options.tuning, this.log);
   }
 
@@ -99,7 +102,11 @@ export class DatabaseSession implements ShipperHost {
 
   progressed(): void {
     this.log.dropShipped();
-    this.log.noteWalSize();
+    try {
+      this.log.noteWalSize();
+    } catch (error) {
+      this.#options.onFault(error);
+    }
     this.#options.onProgress();
   }
 
@@ -178,7 +185,7 @@ export class DatabaseSession implements ShipperHost {
       await new Promise<void>((resolve) => fs.fdatasync(this.database.descriptor, () => resolve()));
       if (this.#holders === 0 && this.follower.mode === "mark") rotateSealed(this.follower);
     } catch (error) {
-      if (!isBusy(error)) this.logger("warn", "a rotation failed", { db: this.database.path, error: String(error) });
+      this.#options.onFault(error);
     } finally {
       this.#sealing = false;
     }
@@ -314,11 +321,16 @@ export class DatabaseSession implements ShipperHost {
   // Nothing but our own mark keeps the new WAL from growing over these frames: copy, then look again.
   #copyOldTail(from: number, end: number): Spool | undefined {
     const before = this.follower.look();
-    const spool = Spool.create(this.#state.spoolFolder, `old-${from}-${process.pid}.wal`, from);
+    let spool: Spool | undefined;
     try {
+      spool = Spool.create(this.#state.spoolFolder, `old-${from}-${process.pid}.wal`, from);
       spool.extend(this.database.wal, end);
-    } catch {
-      spool.discard();
+    } catch (error) {
+      this.logger("warn", "the rest of the old WAL cannot be kept", {
+        folder: this.#state.spoolFolder,
+        error: faultLine(error),
+      });
+      spool?.discard();
       return undefined;
     }
     const after = this.follower.look();
@@ -377,8 +389,9 @@ export class DatabaseSession implements ShipperHost {
       if (shippers.every((shipper) => !shipper.isPending)) this.noteRest(shippers);
       step("stop:recorded");
     } catch (error) {
-      // Nothing is noted then, and the next start looks for other evidence.
-      if (!(error instanceof ContinuityLost) && !isBusy(error)) throw error;
+      // Everything is shipped: without the note the next start proves where it stands by the WAL, or begins anew.
+      if (isSystemFault(error) || isBusy(error)) this.#options.onFault(error);
+      else if (!(error instanceof ContinuityLost)) throw error;
     } finally {
       this.close();
     }

@@ -4,7 +4,10 @@ import type { FollowerHost } from "../database/follower.ts";
 import type { FollowerTuning } from "../database/follower-options.ts";
 import type { ClosedWal, LocalStateFile } from "../database/local-state.ts";
 import { Spool } from "../database/spool.ts";
+import { isSystemFault } from "../database/system-fault.ts";
+import { Trouble } from "../database/trouble.ts";
 import type { WalFile } from "../database/wal-file.ts";
+import type { Logger } from "../logger.ts";
 import { step } from "../steps.ts";
 
 /** Somebody who still needs bytes of the log: a replica that has not acknowledged them. */
@@ -19,14 +22,19 @@ export class LiveLog implements FollowerHost {
   readonly wal: WalFile;
   readonly #state: LocalStateFile;
   readonly #tuning: FollowerTuning;
+  readonly #trouble: Trouble;
   readonly #readers = new Set<LogReader>();
   readonly #closed = new Map<number, Epoch>();
   #current: Epoch | undefined;
 
-  constructor(wal: WalFile, state: LocalStateFile, tuning: FollowerTuning) {
+  constructor(wal: WalFile, state: LocalStateFile, tuning: FollowerTuning, logger: Logger) {
     this.wal = wal;
     this.#state = state;
     this.#tuning = tuning;
+    this.#trouble = new Trouble(logger, {
+      failing: `${state.spoolFolder} does not take what is not shipped yet; the WAL grows until it is shipped`,
+      over: `${state.spoolFolder} takes what is not shipped yet again`,
+    });
   }
 
   /** The follower's epoch, set once it has started; later ones arrive through `epochClosed`. */
@@ -78,11 +86,22 @@ export class LiveLog implements FollowerHost {
       return true;
     }
     if (this.#spooledBytes + (epoch.end - from) > this.#tuning.spoolLimitBytes) return false;
-    if (epoch.spool === undefined || epoch.spool.from > from) {
+    try {
+      if (epoch.spool === undefined || epoch.spool.from > from) {
+        epoch.spool?.discard();
+        epoch.spool = undefined;
+        epoch.spool = Spool.create(this.#state.spoolFolder, `${epoch.number}-${from}-${process.pid}.wal`, from);
+      }
+      epoch.spool.extend(this.wal, epoch.end);
+    } catch (error) {
+      if (!isSystemFault(error)) throw error;
+      this.#trouble.failed(error);
+      // What it holds so far may be what filled the disk.
       epoch.spool?.discard();
-      epoch.spool = Spool.create(this.#state.spoolFolder, `${epoch.number}-${from}-${process.pid}.wal`, from);
+      epoch.spool = undefined;
+      return false;
     }
-    epoch.spool.extend(this.wal, epoch.end);
+    this.#trouble.worked();
     return true;
   }
 

@@ -7,6 +7,7 @@ import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
 import type { Pin } from "../replica/retention-plan.ts";
 import { Retention } from "../replica/retention.ts";
+import { Schedule } from "../replica/schedule.ts";
 import type { DrillStatus } from "./drill-status.ts";
 import { SegmentMoved } from "./segment.ts";
 import type { ShipperHost } from "./shipper-host.ts";
@@ -72,7 +73,7 @@ export class ReplicaShipping {
   #lastPut = -Infinity;
   #failingSince = 0;
   #toldAt = 0;
-  #nextRetention = 0;
+  readonly #retentionDue: Schedule;
   /** Until the next start: the credentials do not let us delete. */
   #mayDelete = true;
   #shippedSinceRetention = true;
@@ -86,7 +87,10 @@ export class ReplicaShipping {
     this.#logger = host.logger;
     this.shipper = new Shipper(target, host);
     this.#retention = new Retention(target.client, { retentionMs: target.retentionMs });
-    this.#nextRetention = Date.now() + Math.min(target.retentionCheckIntervalMs, target.retentionMs);
+    this.#retentionDue = new Schedule(
+      target.retentionCheckIntervalMs,
+      Math.min(target.retentionCheckIntervalMs, target.retentionMs),
+    );
     host.log.addReader(this.shipper);
   }
 
@@ -232,20 +236,17 @@ export class ReplicaShipping {
 
   #isSnapshotDue(): boolean {
     const interval = this.target.snapshotIntervalMs > 0 ? this.target.snapshotIntervalMs : this.target.retentionMs;
-    const at = this.shipper.newestSnapshotAt;
-    return (
-      interval > 0 && at !== undefined && this.shipper.shippedSinceSnapshot && Date.now() - at.getTime() >= interval
-    );
+    const ageMs = this.shipper.snapshotAgeMs;
+    return interval > 0 && ageMs !== undefined && this.shipper.shippedSinceSnapshot && ageMs >= interval;
   }
 
   #isRetentionDue(): boolean {
-    return (
-      this.#mayDelete && this.target.retentionMs > 0 && this.#shippedSinceRetention && Date.now() >= this.#nextRetention
-    );
+    const { retentionMs } = this.target;
+    return this.#mayDelete && retentionMs > 0 && this.#shippedSinceRetention && this.#retentionDue.isDue;
   }
 
   async #retain(signal: AbortSignal): Promise<void> {
-    this.#nextRetention = Date.now() + this.target.retentionCheckIntervalMs;
+    this.#retentionDue.done();
     const generation = this.shipper.position?.generation;
     if (generation === undefined) return;
     const pins = await this.target.pins?.(signal);

@@ -30,14 +30,10 @@ export function noteRestored(output: string, { replicaUrl, position, stamp }: Re
   const isUntouched = database?.ino === stamp.ino && database.size === stamp.size && database.mtimeNs === stamp.mtimeNs;
   if (!isUntouched || mayChangeUnseen(database)) return;
   const { generation, index, offset } = position;
-  try {
-    new LocalStateFile(metaFolder(output)).update({
-      rest: { database, wal: null, replicas: { [replicaUrl]: { generation, index, offset } } },
-      closed: undefined,
-      wal: undefined,
-    });
-    step("restore:noted");
-  } catch {
-    // Only a cache: without it the next replication begins a new generation.
-  }
+  new LocalStateFile(metaFolder(output)).update({
+    rest: { database, wal: null, replicas: { [replicaUrl]: { generation, index, offset } } },
+    closed: undefined,
+    wal: undefined,
+  });
+  step("restore:noted");
 }

@@ -78,7 +78,7 @@ async function decide(
     case "old-tail": {
       const adopted = host.adoptTail(found);
       if (adopted === undefined) {
-        return { kind: "new", reason: "the old WAL's tail was overwritten while it was read" };
+        return { kind: "new", reason: "the old WAL's tail was overwritten while it was read, or could not be kept" };
       }
       step("resume:adopted");
       said(host, target, tail, "the rest of the old WAL was kept");

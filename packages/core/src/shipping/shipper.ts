@@ -76,8 +76,10 @@ export class Shipper implements LogReader {
   /** Places at which a segment must end, oldest first. */
   #cuts: LogPlace[] = [];
   #released = false;
-  #newestSnapshot: { index: number; at: Date } | undefined;
+  #newestSnapshot: { index: number; at: Date; takenMs?: number } | undefined;
   readonly #lastStored = new LastStored();
+  /** A moment of the store's clock, and of our own monotonic one when we heard of it. */
+  #storeClock: { readonly atMs: number; readonly seenMs: number } | undefined;
   #forced: string | undefined;
   #shippedSinceSnapshot = false;
 
@@ -102,8 +104,17 @@ export class Shipper implements LogReader {
     };
   }
 
-  get newestSnapshotAt(): Date | undefined {
-    return this.#newestSnapshot?.at;
+  /**
+   * Age of the newest snapshot on the store's clock, and not less than by the monotonic one; `undefined` until a put has told
+   * what time it is there. By the host's clock, which may be wrong by years, one would be due at each commit, or never.
+   * Milliseconds.
+   */
+  get snapshotAgeMs(): number | undefined {
+    const snapshot = this.#newestSnapshot;
+    const clock = this.#storeClock;
+    if (snapshot === undefined || clock === undefined) return undefined;
+    const now = performance.now();
+    return Math.max(clock.atMs + (now - clock.seenMs) - snapshot.at.getTime(), now - (snapshot.takenMs ?? now));
   }
 
   /** Whether anything was shipped that the newest snapshot does not hold. */
@@ -323,7 +334,7 @@ export class Shipper implements LogReader {
           throw this.#ofRival(error);
         });
         step("snapshot:acknowledged");
-        this.#newestSnapshot = { index, at: stored.modifiedAt };
+        this.#newestSnapshot = { index, at: stored.modifiedAt, takenMs: performance.now() };
         this.#host.logger("info", "snapshot written", {
           replica: this.target.name,
           generation,
@@ -459,6 +470,7 @@ export class Shipper implements LogReader {
       const ifAbsent = client.capabilities.putIfAbsent ? { ifAbsent: true } : {};
       const result = await client.put(key, body, { signal, ...ifAbsent });
       storedAt = result.modifiedAt;
+      this.#storeClock = { atMs: storedAt.getTime(), seenMs: performance.now() };
       return result;
     } finally {
       this.#lastStored.learned(storedAt);

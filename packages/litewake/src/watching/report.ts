@@ -35,8 +35,9 @@ export function reportOf({ status }: Watched, staleMs: number): Report {
   };
 }
 
-function problemsOf({ path, state, replicas }: DatabaseStatus, staleMs: number): string[] {
+function problemsOf({ path, state, error, replicas }: DatabaseStatus, staleMs: number): string[] {
   if (state === "failed") return [`${path} is not followed any more`];
+  if (error !== undefined) return [`${path} cannot be worked on at the moment (${error})`];
   return replicas.flatMap((replica) =>
     [problemOf(replica, staleMs), drillProblemOf(replica)].flatMap((problem) =>
       problem === undefined ? [] : [`${path}: ${problem}`],

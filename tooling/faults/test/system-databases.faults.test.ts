@@ -1,0 +1,3 @@
+import { playThemes } from "./system-themes.ts";
+
+playThemes("database-files", "older-copies", "journals");
