@@ -59,7 +59,7 @@ export class Fleet implements AsyncDisposable {
   #pointed = "";
   #running: Promise<void> = Promise.resolve();
   #retaining: Promise<void> = Promise.resolve();
-  /** On the host's clock; what is old goes by the store's. */
+  /** When to look; what is old goes by the store's clock. */
   readonly #retention: Schedule;
 
   private constructor(options: FleetOptions, parts: FleetParts, replication: Replication) {
