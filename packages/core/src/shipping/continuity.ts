@@ -70,6 +70,28 @@ export interface PreviousEnd {
 }
 
 export function decideContinuity(tail: ShippedTail, replicaUrl: string, local: LocalEvidence): Continuity {
+  const found = decide(tail, replicaUrl, local);
+  return found.kind === "next-wal" ? (atEndOfCurrent(tail, local) ?? found) : found;
+}
+
+/**
+ * The WAL was restarted after the follower's first look: for the follower the one before is still the current one, of which
+ * nothing is left to ship, and what comes next is its next epoch.
+ */
+function atEndOfCurrent(tail: ShippedTail, { epoch, pageSize, state }: LocalEvidence): Continuity | undefined {
+  const shipped = shippedWal(tail, pageSize);
+  const { header } = epoch;
+  if (header === undefined) return undefined;
+  if (shipped !== undefined && names(header, shipped))
+    return { kind: "same-wal", index: tail.index, offset: tail.offset, chain: chainAt(shipped, header) };
+  // Behind a snapshot or a fence alone there is no place in that WAL to go on from.
+  const noted = state.rest?.wal ?? undefined;
+  if (shipped !== undefined || noted === undefined || !names(header, noted)) return undefined;
+  const reason = "the WAL was restarted while it was looked at";
+  return { kind: "unproven", reason, standing: "unknown" };
+}
+
+function decide(tail: ShippedTail, replicaUrl: string, local: LocalEvidence): Continuity {
   const rest = local.state.rest;
   const noted = rest?.replicas[replicaUrl];
   const shipped = shippedWal(tail, local.pageSize);

@@ -227,6 +227,19 @@ describe("what was noted at rest", () => {
     expect(decide(moved, { state })).toMatchObject({ kind: "unproven", standing: "older" });
   });
 
+  it("does not take for the next WAL the one that the follower saw first and that was restarted since", () => {
+    const seen = { ...local({ state }), epoch: new Epoch(0, PAGE, parseWalHeader(oldWal), 5) };
+    expect(decideContinuity(shipped(5), URL, seen)).toMatchObject({
+      kind: "same-wal",
+      index: 3,
+      offset: offsetOfFrames(5, PAGE),
+    });
+    const only = shipped(0, oldWal, { index: 4, offset: 0, header: undefined, before: shipped(5) });
+    const wal = { salt1: old.salt1, salt2: old.salt2, frames: 5 };
+    const noted = { ...seen, state: { ...state, rest: { ...rest, wal } } };
+    expect(decideContinuity(only, URL, noted)).toMatchObject({ kind: "unproven", standing: "unknown" });
+  });
+
   it("counts where only a snapshot of that state was stored since", () => {
     const { index, offset, lastFrame, header, fence } = shipped(5);
     const before = { index, offset, lastFrame, header, fence };

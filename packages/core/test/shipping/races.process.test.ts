@@ -152,6 +152,25 @@ it("a rotation while the first snapshot of a generation is being stored does not
   expect(await restoredRows(memory)).toBe(26);
 });
 
+it("a truncation of the WAL between the first look and the decision at a start ships no WAL under two indexes", async () => {
+  const client = memoryClient();
+  let replication = await start(client, {});
+  for (let n = 0; n < 20; n++) commit();
+  await replication.stop();
+  const truncate = vi.fn<() => void>(() => application.exec("pragma wal_checkpoint(truncate)"));
+  watchSteps((step) => {
+    if (step === "resume:read") truncate();
+  });
+  replication = await start(client, { moveEveryMs: 1 });
+  expect(truncate).toHaveBeenCalledTimes(1);
+  for (let n = 0; n < 5; n++) {
+    commit();
+    await replication.sync();
+  }
+  expect(await restoredRows(client)).toBe(25);
+  await replication.stop();
+});
+
 /** A store that dates its objects in whole seconds, as most do. */
 function wholeSeconds(client: ReplicaClient): ReplicaClient {
   const floor = (date: Date): Date => new Date(Math.floor(date.getTime() / 1000) * 1000);
