@@ -4,8 +4,9 @@ import type { SegmentProof } from "../replica/proof.ts";
 import type { Generation } from "../replica/position.ts";
 import { type WalChecksum, ZERO_CHECKSUM } from "../wal/checksum.ts";
 import { type ChainState, FrameChain } from "../wal/frame-chain.ts";
-import { parseWalHeader, WAL_HEADER_BYTES, type WalHeader } from "../wal/header.ts";
+import { parseWalHeader, WAL_HEADER_BYTES } from "../wal/header.ts";
 import { formatIndex, RestoreRefusal } from "./refusal.ts";
+import { WalOrder } from "./wal-order.ts";
 
 /** Receives what was proved. */
 export interface ProvenFrames {
@@ -49,7 +50,6 @@ export class WalVerifier {
   readonly #sink: ProvenFrames;
   #index: number;
   #offset = 0;
-  #header: WalHeader | undefined;
   #chain: FrameChain | undefined;
   #carry: Uint8Array = new Uint8Array(0);
   #carried = 0;
@@ -63,10 +63,7 @@ export class WalVerifier {
   #isOurs = false;
   readonly #firstIndex: number;
   #firstSalts: readonly [number, number] | undefined;
-  /** Indexes that prove the end of the one before. */
-  readonly #linked = new Set<number>();
-  /** The index of each WAL so far, by its salts. */
-  readonly #seen = new Map<string, number>();
+  readonly #order = new WalOrder();
 
   /** `index` is the snapshot's. */
   constructor(generation: Generation, index: number, sink: ProvenFrames) {
@@ -171,7 +168,6 @@ export class WalVerifier {
     return end;
   }
 
-  // The header stays, for comparison with the next.
   #beginIndex(index: number, previous: SegmentProof["previous"]): void {
     const end = this.#offset;
     if (this.#openFrames > 0) throw this.#refusal("missing tail of a WAL index: it ends inside a transaction", end);
@@ -185,7 +181,7 @@ export class WalVerifier {
         doubt,
       });
     }
-    if (previous !== undefined) this.#linked.add(index);
+    if (previous !== undefined) this.#order.link(index);
     this.#sink.endIndex();
     this.#index = index;
     this.#offset = 0;
@@ -198,23 +194,13 @@ export class WalVerifier {
     if (this.#pageSize !== undefined && header.pageSize !== this.#pageSize) {
       throw this.#refusal(`the page size is ${header.pageSize}, before it was ${this.#pageSize}`, 0);
     }
-    if (this.#header !== undefined && goesBack(this.#header, header)) {
-      throw this.#refusal("the index holds an older WAL than the one before it", 0, {
-        doubt: this.#doubt(this.#index - 1),
-      });
+    const misorder = this.#order.take(this.#index, header);
+    if (misorder !== undefined) {
+      throw this.#refusal(misorder.what, 0, { doubt: { index: misorder.doubtFrom, offset: 0 } });
     }
-    const salts = `${header.salt1}/${header.salt2}`;
-    const twin = this.#seen.get(salts);
-    if (twin !== undefined) {
-      throw this.#refusal(`the index holds the same WAL as index ${formatIndex(twin)}`, 0, {
-        doubt: this.#doubt(twin),
-      });
-    }
-    this.#seen.set(salts, this.#index);
     if (this.#index === this.#firstIndex) this.#firstSalts = [header.salt1, header.salt2];
     if (this.#pageSize === undefined) this.#sink.begin(header.pageSize);
     this.#pageSize = header.pageSize;
-    this.#header = header;
     this.#chain = FrameChain.fromHeader(header);
     this.#offset = WAL_HEADER_BYTES;
   }
@@ -250,11 +236,6 @@ export class WalVerifier {
     return chunk.subarray(part.byteLength);
   }
 
-  /** Which of two indexes is the wrong one: the later, where the earlier is known to follow what was before it. */
-  #doubt(earlier: number): { index: number; offset: number } {
-    return { index: this.#linked.has(earlier) ? this.#index : earlier, offset: 0 };
-  }
-
   /** `doubt`: from where on the WAL must not be believed; by default from the segment at hand on. */
   #refusal(
     what: string,
@@ -279,13 +260,4 @@ export class WalVerifier {
 function endsWith(chain: FrameChain | undefined, previous: { readonly s1: number; readonly s2: number }): boolean {
   const { s1, s2 } = chain?.state.checksum ?? ZERO_CHECKSUM;
   return s1 === previous.s1 && s2 === previous.s2;
-}
-
-/**
- * Where salt-1 and the checkpoint sequence have risen by the same amount, the two headers are of one WAL file, restarted
- * (formats.md C6.7); it cannot go back. Made-up WALs of equal or unrelated salts are legal.
- */
-function goesBack(before: WalHeader, now: WalHeader): boolean {
-  const rise = (now.checkpointSequence - before.checkpointSequence) | 0;
-  return rise < 0 && ((now.salt1 - before.salt1) | 0) === rise;
 }
