@@ -63,7 +63,10 @@ it("-json has it for a script, and -dry-run for a look", async () => {
 });
 
 it("of a fleet is a mistake", async () => {
-  fs.writeFileSync(folder.join("fleet.yml"), `replication:\n  enabled: true\n  shard_count: 1\n  replica_url: ${url}/fleet\n`);
+  fs.writeFileSync(
+    folder.join("fleet.yml"),
+    `replication:\n  enabled: true\n  shard_count: 1\n  replica_url: ${url}/fleet\n`,
+  );
   const { code, stderr } = await litewake("restore", "-best-effort", "-config", "fleet.yml");
   expect(code).toBe(2);
   expect(stderr).toMatch(/-best-effort is of one database/);
