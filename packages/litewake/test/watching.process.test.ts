@@ -1,6 +1,7 @@
 // What a running Litewake tells of itself: the table, the metrics, the probe; and the restore points taken by name.
 import fs from "node:fs";
 import http from "node:http";
+import os from "node:os";
 import { spawnShardedWriter, judgeShards, type ManagedProcess, runLitewake } from "@litewake-tooling/testkit";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Container } from "./fleet/container.ts";
@@ -76,6 +77,37 @@ describe("a running Litewake", () => {
     expect(text).toMatch(/^litewake_healthy 1$/m);
     expect((await get(port, "/elsewhere")).status).toBe(404);
     expect((await fetch(`http://127.0.0.1:${port}/point?name=x`, { method: "POST" })).status).toBe(405);
+  });
+
+  it("goes on whatever it is asked for", async () => {
+    const port = await started();
+    for (const target of ["//", "http://[", "/%ff%00", "*", "?"]) {
+      const status = await new Promise((resolve, reject) => {
+        const request = http.request({ port, host: "127.0.0.1", path: target }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        request.on("error", reject);
+        request.end();
+      });
+      expect(status).toBeGreaterThanOrEqual(400);
+    }
+    expect((await get(port, "/metrics")).status).toBe(200);
+  });
+
+  it("is served to this host alone where addr names none", async () => {
+    container.configure(['addr: ":0"'], SHARDS);
+    running = container.start();
+    const line = await running.waitFor(/msg="metrics are served" port=/);
+    expect(line).toContain("host=127.0.0.1");
+    await running.waitFor(/addr names no host, so only this one is served/);
+    const port = Number(/port=(\d+)/.exec(line)?.[1]);
+    expect((await get(port, "/metrics")).status).toBe(200);
+    const elsewhere = Object.values(os.networkInterfaces())
+      .flatMap((all) => all ?? [])
+      .find(({ internal, family }) => !internal && family === "IPv4");
+    const host = elsewhere?.address ?? "127.0.0.2";
+    await expect(fetch(`http://${host}:${port}/metrics`)).rejects.toThrow(/fetch failed/);
   });
 
   it("is unhealthy while a replica is stale, and says which; healthy again when it has caught up", async () => {
