@@ -24,8 +24,8 @@ export {
   type SyncedDatabase,
 } from "./shipping/replication.ts";
 export type { DrillOutcome, DrillStatus } from "./shipping/drill-status.ts";
-export { Drills, type DrillsOptions, type DrillTarget, type ProveRestorable } from "./drill/drills.ts";
-export { type DrillProof, type DrillTask, proveRestorable } from "./drill/prove-restorable.ts";
+export type { DrillsOptions, DrillTarget, ProveRestorable } from "./drill/drills.ts";
+export type { DrillProof, DrillTask } from "./drill/prove-restorable.ts";
 export { Fleet, type FleetOptions, type TakenPoint } from "./fleet/fleet.ts";
 export { Lease, type LeaseOptions } from "./fleet/lease.ts";
 export { leased } from "./fleet/leased.ts";
@@ -46,7 +46,7 @@ export {
 } from "./fleet/points.ts";
 export { type FleetRestoreRequest, type FleetRestoreResult, restoreFleet } from "./fleet/restore-fleet.ts";
 export type { LeaseHolder } from "./fleet/lease-object.ts";
-export { type FleetVerifyReport, type FleetVerifyRequest, verifyFleet } from "./fleet/verify-fleet.ts";
+export type { FleetVerifyReport, FleetVerifyRequest } from "./fleet/verify-fleet.ts";
 export type { PointsProof } from "./fleet/verify-own.ts";
 export { reshard, type ReshardRequest, type ReshardResult } from "./fleet/reshard/reshard.ts";
 export type { SpreadTable } from "./fleet/reshard/redistribute.ts";
@@ -71,10 +71,4 @@ export {
 export type { ExactPlace, RestoreTarget } from "./restore/target.ts";
 export type { Finding } from "./verify/finding.ts";
 export type { ProvedPlace, Window } from "./verify/generation-proof.ts";
-export {
-  type VerifiedGeneration,
-  verify,
-  type VerifyProgress,
-  type VerifyReport,
-  type VerifyRequest,
-} from "./verify/verify.ts";
+export type { VerifiedGeneration, VerifyProgress, VerifyReport, VerifyRequest } from "./verify/verify.ts";

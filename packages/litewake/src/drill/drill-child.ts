@@ -1,7 +1,8 @@
 // The process that holds one drill. When whoever started it is gone, it takes away what it has written, and ends.
 import fs from "node:fs";
 import os from "node:os";
-import { LitewakeError, proveRestorable } from "@litewake/core";
+import { LitewakeError } from "@litewake/core";
+import { proveRestorable } from "@litewake/core/drill";
 import { ReplicaError } from "@litewake/core/backend";
 import { openReplica } from "../backends.ts";
 import { DEFAULT_PATIENCE_MS, patient } from "../cli/patience.ts";

@@ -1,5 +1,6 @@
 // The drills of what is being replicated.
-import { Drills, type DatabaseStatus, type DrillTarget, type Logger, type Replication } from "@litewake/core";
+import type { DatabaseStatus, DrillTarget, Logger, Replication } from "@litewake/core";
+import { Drills } from "@litewake/core/drill";
 import type { BackendLoading } from "../backends.ts";
 import type { ReplicaConfig } from "../config/config.ts";
 import { drillByProcess } from "./drill-process.ts";

@@ -2,7 +2,6 @@
 import {
   type DatabaseReplication,
   type DatabaseStatus,
-  type Drills,
   type Lease,
   leased,
   LitewakeError,
@@ -10,6 +9,7 @@ import {
   metaFolder,
   Replication,
 } from "@litewake/core";
+import type { Drills } from "@litewake/core/drill";
 import type { ReplicaClient } from "@litewake/core/backend";
 import type { DatabaseConfig, ReplicaConfig } from "../config/config.ts";
 import type { BackendLoading } from "../backends.ts";

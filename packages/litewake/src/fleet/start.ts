@@ -2,7 +2,6 @@
 import fs from "node:fs";
 import {
   type DatabaseStatus,
-  type Drills,
   fence,
   Fleet,
   Lease,
@@ -13,6 +12,7 @@ import {
   type SyncedDatabase,
   type TakenPoint,
 } from "@litewake/core";
+import type { Drills } from "@litewake/core/drill";
 import { eachInParallel, prefixed, type ReplicaClient, retrying } from "@litewake/core/backend";
 import type { BackendLoading } from "../backends.ts";
 import type { FleetConfig } from "../config/config.ts";

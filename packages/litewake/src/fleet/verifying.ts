@@ -1,5 +1,5 @@
 // Verifies the replica of a fleet as its configuration names it.
-import { type FleetVerifyReport, verifyFleet, type VerifyProgress } from "@litewake/core";
+import type { FleetVerifyReport, VerifyProgress } from "@litewake/core";
 import type { ReplicaClient } from "@litewake/core/backend";
 import type { FleetConfig } from "../config/config.ts";
 import { knownMembers } from "./members.ts";
@@ -17,5 +17,6 @@ export interface FleetVerifying {
 export async function verifyDatabases({ fleet, client, ...how }: FleetVerifying): Promise<FleetVerifyReport> {
   const members = await knownMembers(fleet, client, how.signal);
   const { retentionMs } = fleet.root;
+  const { verifyFleet } = await import("@litewake/core/verify");
   return verifyFleet({ ...how, client, names: members.map(({ name }) => name), retentionMs });
 }

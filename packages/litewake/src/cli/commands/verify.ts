@@ -1,5 +1,6 @@
 // `litewake verify`: proves that everything in a replica can be restored, without a database and without writing anything.
-import { LitewakeError, type Pin, readPins, verify as verifyReplica, type VerifyReport } from "@litewake/core";
+import { LitewakeError, type Pin, readPins, type VerifyReport } from "@litewake/core";
+import { verify as verifyReplica } from "@litewake/core/verify";
 import { ReplicaError } from "@litewake/core/backend";
 import type { Config, FleetConfig } from "../../config/config.ts";
 import { nameOf } from "../../config/read-fleet.ts";
