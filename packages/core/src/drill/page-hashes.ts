@@ -22,9 +22,46 @@ export function hashFileBytes({ sizeBytes, pageSize }: Pick<StandingFile, "sizeB
   return Math.ceil(sizeBytes / pageSize) * HASH_BYTES;
 }
 
-/** Hashes every page into a new file, by a thread of its own. When it settles, nothing reads the descriptor any more. */
+/** A thread starts in some 40 ms, in which the database is held; below this much it is not worth it. */
+const WORTH_A_THREAD_BYTES = 16 << 20;
+
+/**
+ * Hashes every page into a new file, by a thread of its own where there are many. When it settles, nothing reads the
+ * descriptor any more. The descriptor is never closed: that would drop the locks that this process holds on the database.
+ */
 export async function writePageHashes(file: StandingFile, output: string, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
+  if (file.sizeBytes >= WORTH_A_THREAD_BYTES) return hashByThread(file, output, signal);
+  for (const _ of hashSteps(file, output)) {
+    await turn();
+    signal.throwIfAborted();
+  }
+}
+
+/** Does a part of the work at each step, some milliseconds. */
+export function* hashSteps({ descriptor, sizeBytes, pageSize }: StandingFile, output: string): Generator<void> {
+  const file = fs.openSync(output, "wx", 0o600);
+  try {
+    const perRead = Math.max(1, Math.floor(READ_BYTES / pageSize));
+    const pages = Buffer.alloc(perRead * pageSize);
+    const hashes = Buffer.alloc(perRead * HASH_BYTES);
+    for (let at = 0; at < sizeBytes; at += pages.byteLength) {
+      const chunk = pages.subarray(0, Math.min(pages.byteLength, sizeBytes - at));
+      const got = readFully(descriptor, chunk, at);
+      if (got < chunk.byteLength) throw new Error(`the database ends at ${at + got} bytes, expected ${sizeBytes}`);
+      let filled = 0;
+      for (let page = 0; page < got; page += pageSize) {
+        filled += pageHash(chunk.subarray(page, page + pageSize)).copy(hashes, filled);
+      }
+      for (let written = 0; written < filled;) written += fs.writeSync(file, hashes, written, filled - written);
+      yield;
+    }
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+async function hashByThread(file: StandingFile, output: string, signal: AbortSignal): Promise<void> {
   const program = import.meta.url.endsWith(".ts") ? "./page-hash-worker.ts" : "./page-hash-worker.js";
   const worker = new Worker(new URL(program, import.meta.url), {
     workerData: { ...file, output } satisfies HashRequest,

@@ -34,7 +34,8 @@ describe("pages", () => {
   it.each([
     [512, 9000],
     [4096, 1500],
-    [65_536, 70],
+    [4096, 5000],
+    [65_536, 300],
   ])("of %i bytes: equal, changed, missing and added ones are told", async (pageSize, count) => {
     const file = folder.join("db");
     const bytes = Buffer.alloc(pageSize * count);
