@@ -26,11 +26,14 @@ export async function main(argv: readonly string[]): Promise<number> {
   const from = Number(values.from);
   const seeds = only === undefined ? Array.from({ length: Number(values.seeds) }, (_, n) => from + n) : [only];
   const begun = performance.now();
+  let judged = 0;
   const verdicts = await runSeeds(seeds, {
     scale: Number(values.scale),
     parallel: Number(values.parallel),
     onVerdict: (verdict) => {
+      judged += 1;
       if (verdict.problems.length > 0) console.error(describe(verdict));
+      if (judged % 25 === 0) console.log(`${judged} of ${seeds.length} seeds`);
       if (only !== undefined) {
         console.log(JSON.stringify(planOf(only, Number(values.scale)), undefined, 1));
         console.log(verdict.said.join("\n"));

@@ -7,6 +7,7 @@ import readline from "node:readline";
 import { type FollowerTuning, Lease, leased, Replication } from "@litewake/core";
 import { prefixed, type ReplicaClient, retrying } from "@litewake/core/backend";
 import { RemoteStore } from "./remote-store.ts";
+import { TrustingStore } from "./trusting-store.ts";
 
 export interface ReplicatorOptions {
   readonly databases: readonly { readonly path: string; readonly folder: string }[];
@@ -22,6 +23,8 @@ export interface ReplicatorOptions {
   readonly retentionCheckIntervalMs: number;
   readonly maxWalBytes?: number;
   readonly tuning: Partial<FollowerTuning>;
+  /** A wrong variant, to be found out: a put that fails counts as acknowledged. */
+  readonly trusting?: boolean;
   /** Waits between tries at the store are divided by this. */
   readonly hurry: number;
 }
@@ -40,8 +43,9 @@ const logger = (level: string, message: string, fields?: object) => {
 const leases: Lease[] = [];
 
 async function clientOf(folder: string): Promise<ReplicaClient> {
-  const { socket, putIfAbsent } = options;
-  const store = prefixed(new RemoteStore({ socket, url: "nemesis://store", putIfAbsent }), folder);
+  const { socket, putIfAbsent, trusting = false } = options;
+  const Store = trusting ? TrustingStore : RemoteStore;
+  const store = prefixed(new Store({ socket, url: "nemesis://store", putIfAbsent }), folder);
   const client = options.retry ? retrying(store, { attempts: 4, firstDelayMs: 10, maxDelayMs: 50 }) : store;
   if (options.leaseMs === 0) return client;
   const patientClient = retrying(store, { attempts: Infinity, totalMs: 60_000, firstDelayMs: 10, maxDelayMs: 100 });

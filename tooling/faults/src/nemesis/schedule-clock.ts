@@ -1,5 +1,5 @@
-// The time of a schedule: it stands still while the one that is tried is not there, so that a slow start on a busy machine
-// does not let the schedule pass without it.
+// The time of a schedule: it stands still while the one that is tried is not there, and goes slowly while it starts, so that a
+// busy machine does not let the schedule pass without it.
 import { setTimeout as sleep } from "node:timers/promises";
 
 const TICK_MS = 10;
@@ -7,14 +7,15 @@ const TICK_MS = 10;
 const LONGEST_TICK_MS = 25;
 
 export class ScheduleClock {
-  readonly #goesOn: () => boolean;
+  readonly #speed: () => number;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   #ms = 0;
   #waiting: { readonly atMs: number; readonly resolve: () => void }[] = [];
 
-  constructor(goesOn: () => boolean) {
-    this.#goesOn = goesOn;
+  /** `speed`: from 0, it stands, to 1, it goes as the clock on the wall. */
+  constructor(speed: () => number) {
+    this.#speed = speed;
     this.#running = this.#run();
   }
 
@@ -38,7 +39,7 @@ export class ScheduleClock {
     for (let last = performance.now(); !signal.aborted;) {
       await sleep(TICK_MS, undefined, { signal }).catch(() => {});
       const now = performance.now();
-      if (this.#goesOn()) this.#ms += Math.min(now - last, LONGEST_TICK_MS);
+      this.#ms += Math.min(now - last, LONGEST_TICK_MS) * this.#speed();
       last = now;
       const due = this.#waiting.filter(({ atMs }) => atMs <= this.#ms);
       this.#waiting = this.#waiting.filter(({ atMs }) => atMs > this.#ms);

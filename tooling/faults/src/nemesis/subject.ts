@@ -33,6 +33,7 @@ export class Subject implements AsyncDisposable {
   #asked = new Map<number, number>();
   #killed = false;
   #up = false;
+  #started = false;
   /** Everything that any of its processes said. */
   readonly said: SubjectEvent[] = [];
 
@@ -43,6 +44,11 @@ export class Subject implements AsyncDisposable {
   /** Whether its code is loaded and it is at work, or it has ended by itself. */
   get up(): boolean {
     return this.#up;
+  }
+
+  /** Whether it has started, or ended by itself. */
+  get started(): boolean {
+    return this.#started;
   }
 
   get running(): boolean {
@@ -64,6 +70,7 @@ export class Subject implements AsyncDisposable {
     this.#asked = new Map();
     this.#killed = false;
     this.#up = false;
+    this.#started = false;
     void this.#watch(started);
   }
 
@@ -72,6 +79,7 @@ export class Subject implements AsyncDisposable {
     this.look();
     if (this.#process !== started) return;
     this.#up = true;
+    this.#started = true;
     if (!this.#killed) this.#options.onEnded(this.said.at(-1)?.message ?? started.lines.slice(-3).join(" "));
   }
 
@@ -87,6 +95,7 @@ export class Subject implements AsyncDisposable {
       const event = JSON.parse(line) as SubjectEvent;
       this.said.push(event);
       if (event.event === "up") this.#up = true;
+      if (event.event === "started") this.#started = true;
       const seq = this.#asked.get(event.id ?? 0);
       if (event.event !== "synced" || seq === undefined) continue;
       this.#asked.delete(event.id ?? 0);

@@ -28,7 +28,9 @@ export interface Verdict {
 
 const FOLDER = "app";
 /** The store is well again: a sync may take so long. */
-const HEALED_MS = 60_000;
+const HEALED_MS = 180_000;
+/** The speed of the schedule while a replicator starts: it may wait for the weather to change. */
+const STARTING = 0.1;
 /** Moments of the store that are restored from, at the most, of each kind. */
 const MOMENTS = 8;
 
@@ -87,7 +89,8 @@ export class Trial {
     subject.start();
     const clock = new ScheduleClock(() => {
       subject.look();
-      return subject.up;
+      if (subject.started) return 1;
+      return subject.up ? STARTING : 0;
     });
     await Promise.all([
       this.#weather(clock),
