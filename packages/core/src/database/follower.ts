@@ -288,8 +288,10 @@ export class Follower {
   }
 
   /**
-   * The proof that the database file stands still: every frame up to our mark is written back and none past it can be.
-   * Returns the place whose state the file is while the present mark (of either kind) is held.
+   * The proof that the database file stands still: every page up to our mark is written back and none past it can be.
+   * Returns the place whose state the file is while the present mark (of either kind) is held. A checkpoint leaves out
+   * every page whose newest version lies past the mark, its older versions too, and counts them as written back all the
+   * same: so no frame may be past the mark when it looks.
    */
   freeze(): number | undefined {
     if (this.#mode === "bridge") {
@@ -299,10 +301,11 @@ export class Follower {
       return still ? this.#endOf(this.#bridgeFrames) : undefined;
     }
     if (this.canMove) this.move();
-    const result = this.passive();
-    const { checkpointed } = this.database.checkpointer.state();
-    // mark ≤ bound and nothing is written back past the mark: equality proves that all up to the mark is.
-    return !result.busy && checkpointed === this.#markBound ? this.#endOf(this.#markBound) : undefined;
+    const { busy, log, checkpointed } = this.passive();
+    // mark ≤ bound and nothing is written back past the mark: equality proves that all up to the mark is. One commit more
+    // before SQLite looked, and it is tried again.
+    const whole = log === this.#markBound && checkpointed === this.#markBound;
+    return !busy && whole ? this.#endOf(this.#markBound) : undefined;
   }
 
   #endOf(frames: number): number {
