@@ -148,8 +148,10 @@ function names(header: { salt1: number; salt2: number }, shipped: { salt1: numbe
 
 /** A fence adds nothing to the history, so the place before it is the same. */
 function isAt(noted: NotedPosition, { index, offset, fence }: IndexEnd): boolean {
-  const same = noted.index === index && noted.offset === offset;
-  return same || (fence !== undefined && noted.index === fence.index && noted.offset === fence.end);
+  if (noted.index === index && noted.offset === offset) return true;
+  if (fence === undefined || noted.index !== fence.index) return false;
+  // Before a fence at the beginning of the snapshot's own index there is the snapshot alone, wherever it says that it ends.
+  return noted.offset === fence.end || fence.index === index;
 }
 
 function previousEnd(tail: IndexEnd, shipped: ShippedWal | undefined): PreviousEnd | undefined {
