@@ -112,12 +112,19 @@ export class LeaseChain {
     const terms = { owner: this.#host.owner, ttlMs, released, ending, waiting, contested };
     if (!(await createLease(this.client, number, terms, options))) return undefined;
     step("lease:taken");
-    // Not waited for: a store that hangs here must not hold up the next renewal.
-    if (number > KEPT) this.#cleaning = this.#delete([number - KEPT]);
+    // Not while the one before us may still renew: a number that was deleted could be given to it. And not waited for: a
+    // store that hangs here must not hold up the next renewal.
+    if (number > KEPT && !waiting) this.#cleaning = this.#delete(upTo(number - KEPT));
     return began + this.#ttlMs;
   }
 
   async #delete(numbers: readonly number[]): Promise<void> {
     await this.client.delete(numbers.map(leaseKey), { signal: this.#host.timeout(CLEAN_UP_MS) }).catch(() => {});
   }
+}
+
+/** With those that were left while somebody waited. */
+function upTo(last: number): number[] {
+  const first = Math.max(1, last - KEPT + 1);
+  return Array.from({ length: last - first + 1 }, (_, n) => first + n);
 }

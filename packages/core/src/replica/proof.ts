@@ -12,6 +12,8 @@ export interface SegmentProof {
   /** Where the segment belongs: under another name it is refused. Proofs of the first form lack both. */
   readonly generation?: string;
   readonly index?: number;
+  /** A fence (shipping/fence.ts): no WAL, on purpose, at this offset. Any other segment without a byte is damage. */
+  readonly fence?: number;
   /** The end of the index before: bytes of uncompressed WAL, and the checksum of its last frame (of its header: no frame). */
   readonly previous?: {
     readonly index: number;
@@ -63,6 +65,7 @@ export function decodeSegmentProof(payloads: readonly Uint8Array[]): SegmentProo
     version: 1 as const,
     ...generationOf(record),
     ...(record["index"] === undefined ? {} : { index: count(record, "index") }),
+    ...(record["fence"] === undefined ? {} : { fence: count(record, "fence") }),
   };
   if (previous === undefined) return own;
   if (!isRecord(previous)) throw broken("its field previous is no record");

@@ -111,7 +111,7 @@ export class WalVerifier {
   begin(index: number, offset: number, proof: SegmentProof | undefined): void {
     this.#segmentIndex = index;
     this.#segmentAt = offset;
-    this.#isEmpty = true;
+    this.#isEmpty = proof?.fence !== offset;
     if (offset === 0) this.#isOurs = proof !== undefined;
     const previous = proof?.previous;
     const home = proof?.generation ?? this.#generation;

@@ -7,6 +7,7 @@ import { compressAll, decompress } from "../codec/lz4-stream.ts";
 import { LitewakeError } from "../errors.ts";
 import { type GenerationRecord, readCatalog } from "../replica/catalog.ts";
 import { segmentKey } from "../replica/layout.ts";
+import type { Position } from "../replica/position.ts";
 import { encodeProof, type SegmentProof } from "../replica/proof.ts";
 import { parseFrameHeader } from "../wal/frame.ts";
 import { parseWalHeader, WAL_HEADER_BYTES } from "../wal/header.ts";
@@ -38,11 +39,11 @@ async function fenceOff(client: ReplicaClient, record: GenerationRecord, options
   const end = await endOf(client, record, options);
   if (end === undefined || end.tail.fence !== undefined) return true;
   const { generation, index, offset } = end.tail;
-  const name = (at: number, from: number): string => segmentKey(generation, at, from);
-  if (offset === 0) return putFence(client, name(index, 0), { version: 1 }, options);
-  if (!end.half && !(await putFence(client, name(index, offset), { version: 1 }, options))) return false;
+  const put = (place: Position, previous?: SegmentProof["previous"]) => putFence(client, place, previous, options);
+  if (offset === 0) return put({ generation, index, offset: 0 });
+  if (!end.half && !(await put({ generation, index, offset }))) return false;
   const previous = { index, end: offset, s1: end.s1, s2: end.s2 };
-  return putFence(client, name(index + 1, 0), { version: 1, previous }, options);
+  return put({ generation, index: index + 1, offset: 0 }, previous);
 }
 
 interface End {
@@ -97,13 +98,17 @@ async function pageSizeOf(
 
 async function putFence(
   client: ReplicaClient,
-  key: string,
-  proof: SegmentProof,
+  { generation, index, offset }: Position,
+  previous: SegmentProof["previous"],
   { signal }: CallOptions,
 ): Promise<boolean> {
+  const own = { version: 1 as const, generation, index, fence: offset };
+  const body = Buffer.concat([
+    encodeProof(previous === undefined ? own : { ...own, previous }),
+    compressAll(new Uint8Array(0)),
+  ]);
   try {
-    const body = Buffer.concat([encodeProof(proof), compressAll(new Uint8Array(0))]);
-    await client.put(key, body, { ifAbsent: true, signal });
+    await client.put(segmentKey(generation, index, offset), body, { ifAbsent: true, signal });
     return true;
   } catch (error) {
     if (ReplicaError.is(error, "Conflict")) return false;

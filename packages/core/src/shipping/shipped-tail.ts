@@ -120,10 +120,8 @@ async function readEnd(
   const offset = last.offset + length;
   const frames = (offset - WAL_HEADER_BYTES) % size === 0 && offset >= WAL_HEADER_BYTES + size;
   const whole = frames && length >= size ? tail : undefined;
-  const isFence = last.offset === 0 && length === 0;
-  const fence = isFence
-    ? (decodeSegmentProof(decoder.skippable)?.previous ?? { index: last.index, end: 0 })
-    : undefined;
+  const proof = last.offset === 0 && length === 0 ? decodeSegmentProof(decoder.skippable) : undefined;
+  const fence = proof?.fence === 0 ? (proof.previous ?? { index: last.index, end: 0 }) : undefined;
   return { index: last.index, offset, lastFrame: whole, header, fence };
 }
 
