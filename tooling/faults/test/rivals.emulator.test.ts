@@ -128,7 +128,8 @@ describe.concurrent.each(stores)("a process that wakes after its lease went, on 
     await writer.reached(writer.committed() + 40, PATIENT_MS);
 
     // History enough that the put in the network is one of many.
-    while (proxy !== undefined && proxy.requests.filter(isSegment).length < 3) await sleep(50);
+    const isEnough = () => proxy === undefined || proxy.requests.filter(isSegment).length >= 3;
+    while (!isEnough()) await sleep(50);
     const held = await proxy?.hold(/\/wal\//);
     loser.pause();
     const stoppedMs = performance.now();

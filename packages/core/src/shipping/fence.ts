@@ -37,9 +37,12 @@ export async function fence(client: ReplicaClient, options: CallOptions = {}): P
 /** False: something came in meanwhile. */
 async function fenceOff(client: ReplicaClient, record: GenerationRecord, options: CallOptions): Promise<boolean> {
   const end = await endOf(client, record, options);
-  if (end === undefined || end.tail.fence !== undefined) return true;
+  if (end === undefined) return true;
   const { generation, index, offset } = end.tail;
   const put = (place: Position, previous?: SegmentProof["previous"]) => putFence(client, place, previous, options);
+  // Whoever fenced before us may have begun the index behind it.
+  if (end.tail.fence !== undefined)
+    return put({ generation, index: index + 1, offset: 0 }, { index, end: 0, s1: 0, s2: 0 });
   if (offset === 0) return put({ generation, index, offset: 0 });
   if (!end.half && !(await put({ generation, index, offset }))) return false;
   const previous = { index, end: offset, s1: end.s1, s2: end.s2 };
