@@ -34,6 +34,17 @@ const SEEDS = [
   },
 ];
 
+const HOSTILE: readonly unknown[] = [null, -1, 1.5, 2 ** 60, "", "../x", "a\u0000", true, [], {}, [null], [["a"]]];
+
+/** The value with each of its parts replaced by each hostile one. */
+function* variants(value: unknown): Generator {
+  yield* HOSTILE;
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, part] of Object.entries(value))
+    for (const other of variants(part))
+      yield Array.isArray(value) ? value.with(Number(key), other) : { ...value, [key]: other };
+}
+
 async function maybe<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
@@ -46,7 +57,7 @@ async function maybe<T>(work: () => Promise<T>): Promise<T | undefined> {
 /** The same bytes as every kind of object; what is read of them must make sense. */
 export const ownObjects: FuzzTarget = {
   name: "objects",
-  seeds: () => SEEDS.map((value) => Buffer.from(JSON.stringify(value))),
+  seeds: () => SEEDS.flatMap((value) => [value, ...variants(value)]).map((value) => Buffer.from(JSON.stringify(value))),
   words: [
     '"__proto__":',
     "null",
