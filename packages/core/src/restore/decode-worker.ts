@@ -22,7 +22,7 @@ export type DecodeRequest =
 export type DecodeFailure =
   | { readonly code: Lz4ErrorCode; readonly offset: number; readonly what: string }
   | { readonly damaged: string }
-  | { readonly errno: string; readonly message: string };
+  | { readonly errno: string; readonly syscall: string | undefined; readonly message: string };
 
 export interface DecodeAnswer {
   readonly stream: number;
@@ -85,7 +85,11 @@ function failureOf(error: unknown): DecodeFailure {
     return { code, offset, what: message.replace(/ at byte \d+$/, "") };
   }
   if (error instanceof LitewakeError && error.kind === "damaged") return { damaged: error.message };
-  if (error instanceof Error && "code" in error) return { errno: String(error.code), message: error.message };
+  if (error instanceof Error && "code" in error) {
+    // What names a call is a failure of the disk, and is told as one.
+    const syscall = "syscall" in error ? String(error.syscall) : undefined;
+    return { errno: String(error.code), syscall, message: error.message };
+  }
   throw error;
 }
 

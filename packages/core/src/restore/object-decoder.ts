@@ -243,7 +243,10 @@ class DecodeThread {
 
 function errorOf(failure: DecodeFailure): Error {
   if ("damaged" in failure) return new LitewakeError("damaged", failure.damaged);
-  if ("errno" in failure) return Object.assign(new Error(failure.message), { code: failure.errno });
+  if ("errno" in failure) {
+    const { errno, syscall, message } = failure;
+    return Object.assign(new Error(message), { code: errno, ...(syscall === undefined ? {} : { syscall }) });
+  }
   return new Lz4Error(failure.code, failure.offset, failure.what);
 }
 
