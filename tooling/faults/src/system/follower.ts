@@ -68,7 +68,7 @@ export class Follower implements AsyncDisposable {
 
   async started(): Promise<this> {
     if (this.#atOnce) return this;
-    await Promise.race([this.process.waitFor(/metrics are served/, 60_000).catch(() => {}), this.process.ended]);
+    await Promise.race([this.process.waitFor(/metrics are served/, 150_000).catch(() => {}), this.process.ended]);
     return this;
   }
 
@@ -93,7 +93,7 @@ export class Follower implements AsyncDisposable {
   }
 
   /** A line of the log, said after the first `from` lines of output. */
-  async says(pattern: RegExp, from = 0, timeoutMs = 45_000): Promise<string> {
+  async says(pattern: RegExp, from = 0, timeoutMs = 150_000): Promise<string> {
     return this.process.waitFor(pattern, timeoutMs, from);
   }
 
@@ -113,7 +113,7 @@ export class Follower implements AsyncDisposable {
 
   /** An orderly stop, which ships what is left: it must succeed. */
   async stop(): Promise<void> {
-    const { code, signal } = await this.process.stop(60_000);
+    const { code, signal } = await this.process.stop(150_000);
     if (code !== 0) {
       throw new Broken(`the last sync failed (${signal ?? code}):\n${this.process.lines.slice(-8).join("\n")}`);
     }
@@ -121,7 +121,7 @@ export class Follower implements AsyncDisposable {
 
   /** Ends by itself with a code other than 0 and one line that says what and where. */
   async endsWith(line: RegExp, code?: number): Promise<ProcessEnd> {
-    const end = await Promise.race([this.process.ended, sleep(45_000, undefined, { ref: false })]);
+    const end = await Promise.race([this.process.ended, sleep(150_000, undefined, { ref: false })]);
     if (end === undefined) throw new Broken(`Litewake goes on, expected ${line}:\n${this.process.output()}`);
     const words = this.lastWords;
     if (words.length !== 1 || !line.test(words[0] ?? "")) {

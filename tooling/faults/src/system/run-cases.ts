@@ -21,7 +21,7 @@ export interface Verdict {
   readonly why?: string;
 }
 
-const CASE_MS = 180_000;
+const CASE_MS = 600_000;
 
 export async function play({ scenario, seed }: Case, long: boolean): Promise<Verdict> {
   const begun = performance.now();

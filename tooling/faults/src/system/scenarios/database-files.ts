@@ -101,7 +101,7 @@ export const databaseFiles: Theme = [
     world.database = world.join("links", "current.db");
     fs.symlinkSync(real, world.database);
     const application = await world.application(
-      world.random.pick([{}, { pageSize: 65_536, payloadBytes: 60_000, rate: 15 }]),
+      world.random.pick([{}, { pageSize: 65_536, payloadBytes: 60_000, rate: 8 }]),
     );
     await application.goesOn(30);
     await application.writer.stop();
@@ -141,8 +141,8 @@ export const databaseFiles: Theme = [
     const disk = world.tmpfs("memory", 128 << 20);
     if (world.random.below(2) === 0) world.database = path.join(disk, "app.db");
     else world.meta = path.join(disk, "meta");
-    const application = await world.application({ pageSize: 65_536, payloadBytes: 60_000, rate: 15 });
-    await application.goesOn(40);
+    const application = await world.application({ pageSize: 65_536, payloadBytes: 60_000, rate: 8 });
+    await application.goesOn(30);
     await application.follower.process.kill9();
     await application.follow();
     await application.goesOn(5);

@@ -58,6 +58,6 @@ export const descriptors: Theme = [
   scenario("no-descriptors", (world) => exhausted(world, {}, -world.random.below(4))),
 
   scenario("no-descriptors-while-rotating", (world) =>
-    exhausted(world, { pageSize: 65_536, payloadBytes: 60_000, rate: 15 }, world.random.below(4) - 2),
+    exhausted(world, { pageSize: 65_536, payloadBytes: 60_000, rate: 8 }, world.random.below(4) - 2),
   ),
 ];

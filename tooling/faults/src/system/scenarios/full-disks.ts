@@ -14,12 +14,12 @@ const FULL = /database or disk is full|disk I\/O error/;
 
 /** The second one makes Litewake rotate each second or two. */
 const SMALL = { pageSize: 4096, payloadBytes: 1000 };
-const ROTATING = { pageSize: 65_536, payloadBytes: 60_000, rate: 15 };
+const ROTATING = { pageSize: 65_536, payloadBytes: 60_000, rate: 8 };
 
 const writing = (world: World): WriterOptions => world.random.pick([SMALL, ROTATING]);
 
 async function sourceFull(world: World, writer: WriterOptions): Promise<void> {
-  const disk = world.tmpfs("small", 128 * MIB);
+  const disk = world.tmpfs("small", 384 * MIB);
   world.database = path.join(disk, "app.db");
   const application = await world.application(writer);
   for (let rounds = world.long ? 3 : 1; rounds > 0; rounds--) {
@@ -47,7 +47,7 @@ export const fullDisks: Theme = [
     empty();
     const application = new Application(world, writer, follower);
     await application.goesOn();
-    await application.end({ errors: FULL });
+    await application.end({ errors: FULL, generations: follower.reasons.map(() => /holds no generation yet/) });
   }),
 
   scenario("state-full", async (world) => {
@@ -55,14 +55,14 @@ export const fullDisks: Theme = [
     world.meta = path.join(disk, "meta");
     const application = await world.application(ROTATING);
     const empty = fill(disk);
-    await application.goesOn(40);
+    await application.goesOn(30);
     empty();
     await application.goesOn();
     await application.end({ complaints: 20 });
   }),
 
   scenario("target-full", async (world) => {
-    const disk = world.tmpfs("store", 64 * MIB);
+    const disk = world.tmpfs("store", 256 * MIB);
     world.replica = path.join(disk, "replica");
     const application = await world.application(writing(world));
     for (let rounds = world.long ? 3 : 1; rounds > 0; rounds--) {
@@ -93,7 +93,7 @@ export const fullDisks: Theme = [
   }),
 
   scenario("everything-on-one-full-disk", async (world) => {
-    const disk = world.tmpfs("all", 128 * MIB);
+    const disk = world.tmpfs("all", 384 * MIB);
     world.database = path.join(disk, "app.db");
     world.replica = path.join(disk, "replica");
     const application = await world.application(writing(world));

@@ -7,7 +7,7 @@ import { require } from "../broken.ts";
 import { scenario, type Theme } from "../scenario.ts";
 import type { World } from "../world.ts";
 
-const ROTATING = { pageSize: 65_536, payloadBytes: 60_000, rate: 15 };
+const ROTATING = { pageSize: 65_536, payloadBytes: 60_000, rate: 8 };
 /** Holds a database by a file system layer of its own, in which nobody else may be. */
 const UNIX_EXCL = `
 import sqlite3, sys, time
@@ -56,7 +56,7 @@ export const locks: Theme = [
     {
       await using _first = await spawnLongReader(world.database, { holdMs: 60_000 });
       await using _second = await spawnLongReader(world.database, { holdMs: 300, pauseMs: 20 });
-      await application.goesOn(40);
+      await application.goesOn(30);
     }
     await application.goesOn(20);
     await application.end();

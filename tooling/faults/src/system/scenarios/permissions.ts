@@ -10,7 +10,7 @@ import { giveTo } from "../hands.ts";
 import { scenario, type Theme } from "../scenario.ts";
 import { NOBODY, type World } from "../world.ts";
 
-const ROTATING: WriterOptions = { pageSize: 65_536, payloadBytes: 60_000, rate: 15 };
+const ROTATING: WriterOptions = { pageSize: 65_536, payloadBytes: 60_000, rate: 8 };
 
 /** The application is root's, Litewake is nobody's. */
 async function asNobody(world: World, writing: WriterOptions = {}): Promise<Application> {
@@ -49,7 +49,7 @@ export const permissions: Theme = [
     world.meta = world.join("meta");
     const application = await asNobody(world, ROTATING);
     const giveBack = takeAway(world, world.meta);
-    await application.goesOn(40);
+    await application.goesOn(30);
     giveBack();
     await application.goesOn();
     await application.end({ says: /meta\/(state.json|spool)/ });

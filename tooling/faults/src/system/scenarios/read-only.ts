@@ -45,9 +45,9 @@ export const readOnly: Theme = [
   scenario("state-read-only", async (world) => {
     const disk = world.tmpfs("state", 32 * MIB);
     world.meta = path.join(disk, "meta");
-    const application = await world.application({ pageSize: 65_536, payloadBytes: 60_000, rate: 15 });
+    const application = await world.application({ pageSize: 65_536, payloadBytes: 60_000, rate: 8 });
     await world.remount(disk, "ro");
-    await application.goesOn(40);
+    await application.goesOn(30);
     await world.remount(disk, "rw");
     await application.goesOn();
     await application.end({ says: /meta\/(state.json|spool)/ });

@@ -71,7 +71,7 @@ export const time: Theme = [
     const application = await world.application({
       pageSize: 65_536,
       payloadBytes: 60_000,
-      rate: 15,
+      rate: 8,
       checkpoint: "TRUNCATE:200",
       busyTimeoutMs: 200,
     });
