@@ -1,5 +1,6 @@
 // `npm run faults -- system`: disks, permissions, descriptors, clocks and database files fail under a running Litewake.
-import { spawn } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Case, playAll, type Verdict } from "./run-cases.ts";
 import { THEMES } from "./themes.ts";
@@ -62,18 +63,12 @@ export async function main(argv: readonly string[]): Promise<number> {
   return failed;
 }
 
-async function inNamespace(argv: readonly string[]): Promise<number> {
+/** This process itself goes on in there: there is no second one that could be left behind. */
+function inNamespace(argv: readonly string[]): never {
+  const unshare = (process.env["PATH"] ?? "").split(path.delimiter).map((folder) => path.join(folder, "unshare"));
+  const program = unshare.find((file) => fs.existsSync(file));
+  if (program === undefined || process.execve === undefined) throw new Error("unshare(1) of util-linux is needed");
   const dispatcher = fileURLToPath(new URL("../main.ts", import.meta.url));
-  const child = spawn(
-    "unshare",
-    ["--mount", "--propagation", "private", process.execPath, dispatcher, "system", ...argv],
-    {
-      stdio: "inherit",
-      env: { ...process.env, [INSIDE]: "1" },
-    },
-  );
-  return await new Promise<number>((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => resolve(code ?? 1));
-  });
+  const args = ["--mount", "--propagation", "private", process.execPath, dispatcher, "system", ...argv];
+  return process.execve(program, [program, ...args], { ...process.env, [INSIDE]: "1" });
 }
