@@ -100,7 +100,7 @@ export function planOf(seed: number, scale = 1): TrialPlan {
     replicator: {
       putIfAbsent,
       retry: random.below(2) === 0,
-      leaseMs: putIfAbsent && random.below(4) === 0 ? 900 : 0,
+      leaseMs: putIfAbsent && random.below(4) === 0 ? 6000 : 0,
       syncIntervalMs: random.pick([1, 20, 100]),
       snapshotIntervalMs: random.pick([100, 300, 700]),
       retentionMs: lateMs > 400 ? 20_000 : random.pick([900, 1500, 3000]),
