@@ -33,7 +33,7 @@ export function visiblyLater(replica: DamagedReplica, reached: GenerationPlace):
     }
     const isNext = index === reached.index && name.offset === reached.offset;
     const isLater = index > reached.index || (index === reached.index && name.offset > reached.offset);
-    if (isWithin && (isLater || isNext) && contentBytes(bytes) !== 0) return `${key} is there`;
+    if (isWithin && (isLater || (isNext && !isOpenTail(shape, bytes)))) return `${key} is there`;
     if (isWithin || !isLater) continue;
     // Beyond what was asked for: a hole before it shows, or its own word on where the index before ended.
     if (index === reached.index) return `${key} begins later`;
@@ -71,11 +71,18 @@ function isFollowed(objects: DamagedReplica["objects"], generation: string, { in
   });
 }
 
-function contentBytes(stored: Uint8Array): number | undefined {
+/** Litestream may end a segment in the middle of a transaction: then the state is that of the commit before. */
+function isOpenTail({ proofs, truth: { pageSize } }: DamagedReplica["shape"], stored: Uint8Array): boolean {
+  if (proofs !== "none") return false;
   try {
-    return decompressAll(stored).byteLength;
+    const plain = Buffer.from(decompressAll(stored));
+    const head = plain.byteLength % (24 + pageSize);
+    for (let at = head; at + 24 + pageSize <= plain.byteLength; at += 24 + pageSize) {
+      if (plain.readUInt32BE(at + 4) !== 0) return false;
+    }
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
 }
 
