@@ -24,6 +24,8 @@ const generation = "fd6faaf1f3752b45" as Generation;
 const COMMITS = 5;
 /** Of the input, for each change: which object, where (two), by what, how. */
 const CHANGE_BYTES = 5;
+/** Kinds of them. */
+const CHANGES = 9;
 const folder = tempDir("fuzz-replica");
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 let runs = 0;
@@ -93,9 +95,10 @@ function change(objects: Map<string, Uint8Array>, input: Uint8Array): boolean {
     const bytes = objects.get(key) ?? new Uint8Array();
     const place = ((next() << 8) | next()) % (bytes.byteLength + 1);
     const value = next();
-    switch (next() % 9) {
+    switch (next() % CHANGES) {
       case 0: {
-        const flipped = bytes.slice();
+        // Not `slice`, which of a Buffer is no copy.
+        const flipped = Uint8Array.from(bytes);
         if (place < flipped.byteLength) flipped[place] = (flipped[place] ?? 0) ^ (value | 1);
         objects.set(key, flipped);
         break;
@@ -122,7 +125,7 @@ function change(objects: Map<string, Uint8Array>, input: Uint8Array): boolean {
         break;
       case 6: {
         // Below the codec: the frame is sound, what is in it is not.
-        const plain = plainOf(bytes).slice();
+        const plain = Uint8Array.from(plainOf(bytes));
         if (plain.byteLength > 0)
           plain[place % plain.byteLength] = (plain[place % plain.byteLength] ?? 0) ^ (value | 1);
         objects.set(key, stored(key, plain));
@@ -164,7 +167,13 @@ function plainOf(bytes: Uint8Array): Uint8Array {
 
 export const replicas: FuzzTarget = {
   name: "replica",
-  seeds: () => Array.from({ length: 45 }, (_, n) => Buffer.from([n % 6, 0, 40 + 3 * n, n, n % 9])),
+  // Each change by itself, at each object, near its beginning and further on.
+  seeds: () =>
+    Array.from({ length: 2 * (COMMITS + 1) * CHANGES }, (_, n) => {
+      const object = n % (COMMITS + 1);
+      const how = Math.floor(n / (COMMITS + 1)) % CHANGES;
+      return Buffer.from([object, n < (COMMITS + 1) * CHANGES ? 0 : 1, 60 + n, 7 + n, how]);
+    }),
   words: [],
   most: 64,
   async run(input) {
