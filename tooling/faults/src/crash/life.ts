@@ -13,8 +13,8 @@ const STOP_MS = 120_000;
 
 export interface Ack {
   readonly upTo: number;
-  /** The store's date of the newest object at that moment. */
-  readonly atMs: number;
+  /** For each replica its date of the newest object that this life had stored by then; 0: none yet. */
+  readonly atMs: readonly number[];
 }
 
 export interface Beginning {
@@ -88,8 +88,8 @@ export class Life implements AsyncDisposable {
 
   get acks(): Ack[] {
     return this.#said("acked").map((text) => {
-      const [upTo = "0", atMs = "0"] = text.split(" ");
-      return { upTo: Number(upTo), atMs: Number(atMs) };
+      const [upTo = 0, ...atMs] = text.split(" ").map(Number);
+      return { upTo, atMs };
     });
   }
 

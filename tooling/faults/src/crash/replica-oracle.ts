@@ -18,6 +18,7 @@ interface Restored {
 
 export class ReplicaOracle {
   readonly client: ReplicaClient;
+  readonly #number: number;
   readonly #folder: string;
   readonly #score: Score;
   readonly #retentionMs: number;
@@ -25,9 +26,10 @@ export class ReplicaOracle {
   #made = 0;
   #newest = 0;
 
-  /** `folder` is for the restores. `retentionMs` 0: every instant since the beginning is kept. */
-  constructor(client: ReplicaClient, folder: string, score: Score, retentionMs: number) {
+  /** `number`: which of the replicas it is. `folder` is for the restores. `retentionMs` 0: every instant since the beginning is kept. */
+  constructor(client: ReplicaClient, number: number, folder: string, score: Score, retentionMs: number) {
     this.client = client;
+    this.#number = number;
     this.#folder = folder;
     this.#score = score;
     this.#retentionMs = retentionMs;
@@ -70,7 +72,8 @@ export class ReplicaOracle {
   async #judgeMoments(acks: readonly Ack[], random: Random): Promise<void> {
     const { newestAt } = await readCatalog(this.client);
     const fromMs = this.#retentionMs === 0 ? 0 : (newestAt?.getTime() ?? 0) - this.#retentionMs;
-    const inWindow = acks.filter(({ atMs }) => atMs >= fromMs);
+    const dated = acks.map(({ upTo, atMs }) => ({ upTo, atMs: atMs[this.#number] ?? 0 }));
+    const inWindow = dated.filter(({ atMs }) => atMs > 0 && atMs >= fromMs);
     const first = inWindow[0];
     if (first === undefined) return;
     for (const { upTo, atMs } of new Set([first, random.pick(inWindow)])) {

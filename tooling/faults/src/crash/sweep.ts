@@ -16,6 +16,8 @@ export interface SweepOptions {
   /** About so many points, over all scenarios. */
   readonly points: number;
   readonly workers: number;
+  /** No case is begun after so long. Milliseconds. */
+  readonly forMs?: number;
   readonly onResult?: (result: CaseResult) => void;
 }
 
@@ -93,7 +95,8 @@ export async function survey(scenario: Scenario, seed: number): Promise<{ points
 }
 
 export async function sweep(options: SweepOptions): Promise<CaseResult[]> {
-  const { scenarios, seed, workers } = options;
+  const { scenarios, seed, workers, forMs = Number.POSITIVE_INFINITY } = options;
+  const started = performance.now();
   const results: CaseResult[] = [];
   const take = (result: CaseResult): void => {
     results.push(result);
@@ -106,9 +109,9 @@ export async function sweep(options: SweepOptions): Promise<CaseResult[]> {
     found.set(scenario, points);
   });
   const cases = casesOf(found, options);
-  await eachOf(cases, workers, async ({ scenario, ...what }) =>
-    take(await runCase(scenario, { ...what, scenario: scenario.name })),
-  );
+  await eachOf(cases, workers, async ({ scenario, ...what }) => {
+    if (performance.now() - started < forMs) take(await runCase(scenario, { ...what, scenario: scenario.name }));
+  });
   return results;
 }
 

@@ -113,9 +113,9 @@ class FollowRun {
     const outputs = this.#folder.join("restored");
     fs.mkdirSync(outputs);
     return Promise.all(
-      this.#replicas.map(async (folder) => {
+      this.#replicas.map(async (folder, number) => {
         const client = await file.open({ url: `file://${folder}`, settings: {}, env: {} });
-        return new ReplicaOracle(client, outputs, this.#score, this.#settings.intervals.retentionMs);
+        return new ReplicaOracle(client, number, outputs, this.#score, this.#settings.intervals.retentionMs);
       }),
     );
   }

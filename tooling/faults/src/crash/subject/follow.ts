@@ -11,7 +11,7 @@ import { say } from "./say.ts";
 
 export async function follow(options: FollowSubject, context: Context): Promise<void> {
   const { kill, random } = context;
-  let newestMs = 0;
+  const newestMs = new Map<string, number>();
   const bare = new Map<string, ReplicaClient>();
   for (const [number, folder] of options.replicas.entries())
     bare.set(String(number), await file.open({ url: `file://${folder}`, settings: {}, env: {} }));
@@ -22,8 +22,8 @@ export async function follow(options: FollowSubject, context: Context): Promise<
   });
   const { syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs } = options;
   const intervals = { syncIntervalMs, snapshotIntervalMs, retentionMs, retentionCheckIntervalMs };
-  const stored = (modifiedAt: Date): void => {
-    newestMs = Math.max(newestMs, modifiedAt.getTime());
+  const stored = (name: string, modifiedAt: Date): void => {
+    newestMs.set(name, Math.max(newestMs.get(name) ?? 0, modifiedAt.getTime()));
   };
   const replication = await Replication.start({
     logger: log.logger,
@@ -33,7 +33,7 @@ export async function follow(options: FollowSubject, context: Context): Promise<
         tuning: options.tuning,
         replicas: [...bare].map(([name, client]) => ({
           name,
-          client: killable(client, kill, random, stored),
+          client: killable(client, kill, random, (at) => stored(name, at)),
           ...intervals,
         })),
       },
@@ -47,7 +47,7 @@ export async function follow(options: FollowSubject, context: Context): Promise<
   await asked.repeat(options.ackEveryMs, async () => {
     const seq = Number(last.get()?.["seq"] ?? 0);
     await replication.sync();
-    say(`acked ${seq} ${newestMs}`);
+    say(`acked ${seq} ${[...bare.keys()].map((name) => newestMs.get(name) ?? 0).join(" ")}`);
   });
   reader.close();
   await replication.stop();

@@ -1,5 +1,5 @@
-// The process that is killed. It says what it does in lines: `started`, `acked SEQ MS` (everything up to the ledger's row SEQ
-// is in every replica, whose newest object is of MS), `restored`, `begins JSON` (a new generation, and whether what was there proves that the
+// The process that is killed. It says what it does in lines: `started`, `acked SEQ MS…` (everything up to the ledger's row SEQ
+// is in every replica, of whose objects the newest that this process knows is of MS), `restored`, `begins JSON` (a new generation, and whether what was there proves that the
 // old one could have gone on), `stopped COUNTS`, `failed LINE`.
 import { watchSteps } from "../../../../../packages/core/src/steps.ts";
 import { seeded } from "../../../../testkit/writers/random.ts";
