@@ -1,5 +1,4 @@
 // The application: a writer of the ledger that is stopped, killed and started again.
-import { setTimeout as sleep } from "node:timers/promises";
 import { spawnWriter, type Writer, type WriterOptions } from "@litewake-tooling/testkit";
 
 export class Application implements AsyncDisposable {
@@ -27,11 +26,9 @@ export class Application implements AsyncDisposable {
     await this.#writer?.stop();
   }
 
-  /** Keeps it from writing for a while. */
-  async pausedFor(ms: number): Promise<void> {
-    this.#writer?.process.pause();
-    await sleep(ms);
-    this.#writer?.process.resume();
+  /** SIGKILL, if it is not dead yet; resolves when it is. */
+  async kill(): Promise<void> {
+    await this.#writer?.process.kill9();
   }
 
   pause(): void {
@@ -43,6 +40,6 @@ export class Application implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#writer?.process.kill9();
+    await this.kill();
   }
 }

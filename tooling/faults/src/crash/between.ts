@@ -49,7 +49,8 @@ export class Between {
     const random = this.#random;
     const state = fs.existsSync(this.#stateFile) ? fs.readFileSync(this.#stateFile) : undefined;
     if (incident === "later") await sleep(random.below(150));
-    // Killed together with the follower: whatever it had written without a commit is rolled back by whoever comes next.
+    // Killed together with the follower, where that was reached; its end is waited for.
+    else if (incident === "writer-killed") await this.#application.kill();
     else if (incident === "writer-closed") await this.#application.stop();
     // As a power loss leaves a file whose bytes were not synced: cut, old, or gone; an atomic rename does not help.
     else if (incident === "state-cut" && state !== undefined)
