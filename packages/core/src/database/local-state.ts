@@ -89,7 +89,7 @@ export class LocalStateFile {
     this.#state = { ...this.#state, ...change, version: 1 };
     const temporary = `${this.#file}.tmp`;
     try {
-      fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+      makeFolder(this.folder);
       fs.writeFileSync(temporary, JSON.stringify(this.#state), { mode: 0o600 });
       step("state:writing");
       fs.renameSync(temporary, this.#file);
@@ -108,6 +108,14 @@ export class LocalStateFile {
       if (!named.has(name)) fs.rmSync(path.join(this.spoolFolder, name), { force: true });
     }
   }
+}
+
+/**
+ * Makes a folder of the local state, and none above it: where the database's own folder was moved away, one made in its place
+ * would keep it from coming back.
+ */
+export function makeFolder(folder: string): void {
+  if (!fs.existsSync(folder)) fs.mkdirSync(folder, { mode: 0o700 });
 }
 
 function readState(file: string): LocalState {

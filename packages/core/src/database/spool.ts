@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { step } from "../steps.ts";
+import { makeFolder } from "./local-state.ts";
 import { isSystemFault } from "./system-fault.ts";
 import type { WalFile } from "./wal-file.ts";
 
@@ -23,7 +24,8 @@ export class Spool {
   }
 
   static create(folder: string, name: string, from: number): Spool {
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(path.dirname(folder));
+    makeFolder(folder);
     const file = path.join(folder, name);
     const spool = new Spool(file, from, from, fs.openSync(file, "w+", 0o600));
     step("spool:created");

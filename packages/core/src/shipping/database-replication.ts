@@ -69,6 +69,14 @@ const RESYNC_MS = 20;
 const HISTORY_LOOK_MS = 30_000;
 const STOP_SHIPPING_MS = 5000;
 
+function makeParents(folder: string): void {
+  try {
+    fs.mkdirSync(path.dirname(folder), { recursive: true, mode: 0o700 });
+  } catch {
+    // Said when the state cannot be written.
+  }
+}
+
 interface Pace {
   quietSince: number;
   bridgeSince: number;
@@ -109,6 +117,8 @@ export class DatabaseReplicator implements Lockable {
     this.#newHistory = context.newHistory;
     this.#onChange = context.onChange ?? (() => {});
     this.#watch = new ChangeWatch(this.#options.path);
+    // A folder of the configuration's choice is made with all above it, once; the database's own never.
+    if (options.metaPath !== undefined) makeParents(options.metaPath);
     this.#state = new LocalStateFile(metaFolder(this.#options.path, options.metaPath), this.#logger);
     this.#trouble = new Trouble(this.#logger, {
       failing: "the database's files cannot be worked on; it is tried again, and what is committed stays in the WAL",

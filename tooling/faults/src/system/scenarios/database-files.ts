@@ -90,6 +90,7 @@ export const databaseFiles: Theme = [
     const away = `${folder}-away`;
     fs.renameSync(folder, away);
     await sleep(world.between(300, 1500));
+    require(!fs.existsSync(folder), "Litewake has made the folder again: the application's cannot come back");
     fs.renameSync(away, folder);
     await application.goesOn(10);
     await application.end({ errors: MOVED });
