@@ -17,9 +17,8 @@ import { newestGeneration, readShippedTail, type ShippedTail } from "./shipped-t
 const TRIES = 20;
 
 /**
- * Ends the newest history of a replica where it stands. Does nothing where there is none, where it is fenced already, and
- * where its end cannot be proved (damage, or a transaction of Litestream's without its end): there the next history begins
- * anew in any case.
+ * Ends the newest history of a replica where it stands. Does nothing where there is none, and where its end cannot be
+ * proved (damage, or a transaction of Litestream's without its end): there the next history begins anew in any case.
  */
 export async function fence(client: ReplicaClient, options: CallOptions = {}): Promise<void> {
   if (!client.capabilities.putIfAbsent) return;
