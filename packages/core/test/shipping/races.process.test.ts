@@ -71,28 +71,34 @@ it("a commit between the last look and the freeze for a snapshot is shipped befo
   expect(await restoredRows(client)).toBe(rows(application));
 });
 
-it("a rotation while the first segment of an index that the snapshot covers is being stored keeps that segment's name", async () => {
-  for (let n = 0; n < 20; n++) commit();
-  const memory = memoryClient();
+/** A client whose puts of some keys read their body, and are then held until `goOn`; `storing` resolves at the first of them. */
+function heldPut(inner: ReplicaClient, isHeld: (key: string) => boolean) {
   let begun: () => void = () => {};
   const storing = new Promise<void>((resolve) => {
     begun = resolve;
   });
   let goOn: () => void = () => {};
-  const rotated = new Promise<void>((resolve) => {
+  const goingOn = new Promise<void>((resolve) => {
     goOn = resolve;
   });
-  const client = overriding(memory, {
+  const client = overriding(inner, {
     put: async (key, body, options) => {
-      if (!key.endsWith("/wal/00000000_00000000.wal.lz4")) return memory.put(key, body, options);
+      if (!isHeld(key)) return inner.put(key, body, options);
       const chunks: Uint8Array[] = [];
       if (body instanceof Uint8Array) chunks.push(body);
       else for await (const chunk of body) chunks.push(chunk.slice());
       begun();
-      await rotated;
-      return memory.put(key, Buffer.concat(chunks), options);
+      await goingOn;
+      return inner.put(key, Buffer.concat(chunks), options);
     },
   });
+  return { client, storing, goOn: () => goOn() };
+}
+
+it("a rotation while the first segment of an index that the snapshot covers is being stored keeps that segment's name", async () => {
+  for (let n = 0; n < 20; n++) commit();
+  const memory = memoryClient();
+  const { client, storing, goOn } = heldPut(memory, (key) => key.endsWith("/wal/00000000_00000000.wal.lz4"));
   const steps: Step[] = [];
   watchSteps((step) => steps.push(step));
   const replication = await start(client, {
@@ -116,25 +122,7 @@ it("a rotation while the first snapshot of a generation is being stored does not
   for (let n = 0; n < 20; n++) commit();
   application.exec("pragma wal_checkpoint(passive)");
   const memory = memoryClient();
-  let begun: () => void = () => {};
-  const storing = new Promise<void>((resolve) => {
-    begun = resolve;
-  });
-  let goOn: () => void = () => {};
-  const rotated = new Promise<void>((resolve) => {
-    goOn = resolve;
-  });
-  const client = overriding(memory, {
-    put: async (key, body, options) => {
-      if (!key.includes("/snapshots/")) return memory.put(key, body, options);
-      const chunks: Uint8Array[] = [];
-      if (body instanceof Uint8Array) chunks.push(body);
-      else for await (const chunk of body) chunks.push(chunk.slice());
-      begun();
-      await rotated;
-      return memory.put(key, Buffer.concat(chunks), options);
-    },
-  });
+  const { client, storing, goOn } = heldPut(memory, (key) => key.includes("/snapshots/"));
   const steps: Step[] = [];
   watchSteps((step) => steps.push(step));
   const starting = start(client, {});
