@@ -80,7 +80,7 @@ describe("an s3 URL", () => {
   it.each([
     ["s3:///p", "s3:///p names no bucket: s3://bucket/path"],
     [
-      "s3://key:secret@b/p",
+      "s3://key:hush-hush@b/p",
       "an s3:// URL takes no user or password; credentials belong in the environment or the settings",
     ],
     [
