@@ -246,8 +246,11 @@ function reasonFor(tail: ShippedTail, shipped: ShippedWal | undefined, local: Lo
   return "the WAL was restarted more than once while nobody followed it";
 }
 
-/** Salts rise by one at each restart, so a smaller one close by is an earlier WAL of the same database. */
-const NEAR_RESTARTS = 1_000_000;
+/**
+ * Salts rise by one at each restart, so a smaller one close by is an earlier WAL of the same database. That of a database made
+ * anew is random: one in 65,536 lies so close by chance, and is refused although it may begin a history.
+ */
+const NEAR_RESTARTS = 65_536;
 
 function unproven(local: LocalEvidence, noted: NotedPosition | undefined, tail: ShippedTail, reason: string): Unproven {
   if (local.empty) return { kind: "unproven", reason, standing: "empty" };
