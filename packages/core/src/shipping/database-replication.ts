@@ -1,7 +1,6 @@
 // One database and all its replicas, for as long as the process runs: the database may come late, go, and come again.
 import fs from "node:fs";
 import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { ChangeWatch } from "../database/change-watch.ts";
 import { ContinuityLost } from "../database/follower.ts";
 import { DEFAULT_TUNING, type FollowerTuning } from "../database/follower-options.ts";
@@ -17,9 +16,9 @@ import { collectSoon } from "./collect.ts";
 import { DatabaseSession } from "./database-session.ts";
 import { refuseMissing } from "./resume.ts";
 import type { Lockable } from "./barrier.ts";
-import type { CutPosition } from "./shipper.ts";
 import { type Look, lookAtStandingFile, LookInterrupted, requireSameHistory, type Seen } from "./standing-still.ts";
-import { ReplicaShipping, type ReplicaStatus, type ReplicaTarget } from "./replica-shipping.ts";
+import { type DatabaseCut, ReplicaGroup, unlessLate } from "./replica-group.ts";
+import type { ReplicaStatus, ReplicaTarget } from "./replica-shipping.ts";
 
 /** A database to follow. Sizes in bytes. */
 export interface DatabaseReplication {
@@ -42,15 +41,6 @@ export interface DatabaseStatus {
   readonly replicas: readonly ReplicaStatus[];
 }
 
-/** A place of a database's log at which a restore can stop, in each of its replicas. */
-export interface DatabaseCut {
-  readonly path: string;
-  /** In the order of the configuration. */
-  readonly positions: readonly CutPosition[];
-  /** Resolves when every replica has acknowledged it; rejects when one never will. */
-  durable(signal: AbortSignal): Promise<void>;
-}
-
 const DEFAULT_MAX_WAL_BYTES = 1 << 30;
 /** A bridge is looked at each millisecond at first: a rotation's bridge lasts until the next commit. */
 const BRIDGE_FAST_MS = 1;
@@ -67,7 +57,6 @@ const REST_RETRY_LIMIT = 6;
 const RESYNC_MS = 20;
 /** How long a start waits to learn whether a replica holds history. */
 const HISTORY_LOOK_MS = 30_000;
-const STOP_SHIPPING_MS = 5000;
 
 function makeParents(folder: string): void {
   try {
@@ -93,8 +82,7 @@ export class DatabaseReplicator implements Lockable {
   readonly #state: LocalStateFile;
   readonly #trouble: Trouble;
   #session: DatabaseSession | undefined;
-  #shippings: ReplicaShipping[] = [];
-  #runs: Promise<void>[] = [];
+  #replicas: ReplicaGroup | undefined;
   #stopping = false;
   #failure: unknown;
   #wake: () => void = () => {};
@@ -139,21 +127,18 @@ export class DatabaseReplicator implements Lockable {
       state,
       walBytes: this.#session?.follower.logBytes ?? 0,
       error: this.#trouble.error,
-      replicas: this.#shippings.map((shipping) => shipping.status),
+      replicas: this.#replicas?.status ?? [],
     };
   }
 
   /** The failure that ended the following for good, or that of its first failed replica. */
   get failure(): unknown {
-    return this.#failure ?? this.#shippings.map((shipping) => shipping.failure).find((error) => error !== undefined);
+    return this.#failure ?? this.#replicas?.failure;
   }
 
   /** Whether nothing can be shipped any more: the database cannot be followed, or no replica is left. */
   get isGivenUp(): boolean {
-    const replicas = this.#shippings;
-    return (
-      this.#failure !== undefined || (replicas.length > 0 && replicas.every(({ failure }) => failure !== undefined))
-    );
+    return this.#failure !== undefined || this.#replicas?.haveAllFailed === true;
   }
 
   /**
@@ -199,8 +184,7 @@ export class DatabaseReplicator implements Lockable {
   // A replica that is down must not hold up the others, or the application: its first failure counts as an answer.
   async #settled(): Promise<void> {
     while (this.#failure === undefined && !this.#stopping) {
-      const pending = this.#shippings.filter(({ status, isBegun }) => !isBegun && status.state === "starting");
-      if (pending.length === 0) return;
+      if (this.#replicas?.isSettled !== false) return;
       await new Promise<void>((resolve) => this.#watching.push(resolve));
     }
   }
@@ -209,7 +193,7 @@ export class DatabaseReplicator implements Lockable {
     const watching = this.#watching;
     this.#watching = [];
     for (const resolve of watching) resolve();
-    for (const shipping of this.#shippings) shipping.notify();
+    this.#replicas?.notify();
     this.#onChange();
   }
 
@@ -253,8 +237,13 @@ export class DatabaseReplicator implements Lockable {
   #beginShipping(session: DatabaseSession): void {
     this.#session = session;
     this.#deletionTold = false;
-    this.#shippings = this.#options.replicas.map((target) => new ReplicaShipping(target, session));
-    this.#runs = this.#shippings.map((shipping) => shipping.run().finally(() => this.#changed()));
+    this.#replicas = new ReplicaGroup({
+      path: this.path,
+      session,
+      targets: this.#options.replicas,
+      logger: this.#logger,
+      onEnded: () => this.#changed(),
+    });
     this.#logger("info", "following", { pageSize: session.database.pageSize });
     this.#changed();
   }
@@ -335,7 +324,7 @@ export class DatabaseReplicator implements Lockable {
   async #turn(session: DatabaseSession, pace: Pace): Promise<void> {
     const now = performance.now();
     const before = session.follower.mode;
-    this.#enforceMaxWal(session);
+    this.#replicas?.enforceMaxWal(this.#options.maxWalBytes ?? DEFAULT_MAX_WAL_BYTES);
     const grown = session.tick(now);
     this.#trouble.worked();
     const { mode } = session.follower;
@@ -345,7 +334,7 @@ export class DatabaseReplicator implements Lockable {
     }
     if (mode === "bridge" && before === "mark") pace.bridgeSince = now;
     const quiet = now - pace.quietSince;
-    if (quiet > this.#tuning.restAfterMs && this.#shippings.every((shipping) => shipping.isIdle)) {
+    if (quiet > this.#tuning.restAfterMs && this.#replicas?.isIdle === true) {
       if (session.rest()) return this.#rest(session);
       if (++pace.rests > REST_RETRY_LIMIT) return this.#waitForChange(undefined);
     }
@@ -360,25 +349,10 @@ export class DatabaseReplicator implements Lockable {
 
   // Mark 0 is held and everything shipped: until the files change there is nothing to do and no timer.
   async #rest(session: DatabaseSession): Promise<void> {
-    session.noteRest(this.#shippings.map((shipping) => shipping.shipper));
+    session.noteRest(this.#replicas?.shippers ?? []);
     session.database.shrink();
     collectSoon();
     await this.#waitForChange(undefined);
-  }
-
-  #enforceMaxWal(session: DatabaseSession): void {
-    const limit = this.#options.maxWalBytes ?? DEFAULT_MAX_WAL_BYTES;
-    if (session.follower.logBytes < limit || session.isPinnedByOthers()) return;
-    for (const shipping of this.#shippings) {
-      const { shipper } = shipping;
-      if (shipper.isReleased || !shipping.isBegun || shipper.heldBackBytes < limit / 2) continue;
-      this.#logger("error", "the WAL has reached max-wal; this replica is let go and gets a new generation later", {
-        replica: shipping.target.name,
-        pendingBytes: shipper.pendingBytes,
-        maxWal: limit,
-      });
-      shipper.release("the replica fell behind by more than max-wal");
-    }
   }
 
   /** A timer, or a change of the files, whichever comes first; no timer at all without a time. */
@@ -441,20 +415,14 @@ export class DatabaseReplicator implements Lockable {
   async #abandon(session: DatabaseSession): Promise<void> {
     this.#session = undefined;
     await this.#stopShipping();
-    this.#shippings = [];
+    this.#replicas = undefined;
     session.close();
   }
 
-  // Nothing may read the log any more when it is closed; a call that does not heed its signal is not waited for long.
+  // Nothing may read the log or the file any more when they are closed.
   async #stopShipping(): Promise<void> {
     await this.#endLooks();
-    for (const shipping of this.#shippings) shipping.stop();
-    const late = new AbortController();
-    await Promise.race([
-      Promise.allSettled(this.#runs),
-      sleep(STOP_SHIPPING_MS, undefined, { signal: late.signal }).catch(() => {}),
-    ]);
-    late.abort();
+    await this.#replicas?.stop();
   }
 
   /**
@@ -464,7 +432,11 @@ export class DatabaseReplicator implements Lockable {
   async sync(signal?: AbortSignal): Promise<Position[]> {
     const shipped = this.#shipped();
     if (signal === undefined) return shipped;
-    return Promise.race([shipped, aborted(signal, () => this.#lateLine())]);
+    return this.#within(shipped, signal);
+  }
+
+  #within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+    return unlessLate(work, signal, () => this.#replicas?.lateLine ?? `${this.path} is not followed at the moment`);
   }
 
   async #shipped(): Promise<Position[]> {
@@ -479,7 +451,7 @@ export class DatabaseReplicator implements Lockable {
       try {
         session.follower.observe();
         const { place } = session.log.current;
-        return await Promise.all(this.#shippings.map((shipping) => shipping.shipped(place)));
+        return (await this.#replicas?.shipped(place)) ?? [];
       } catch (error) {
         // Where following began anew, what is in the database now is shipped from there; what fails now may pass.
         const lasting = !(error instanceof ContinuityLost) && !isBusy(error) && !isSystemFault(error);
@@ -527,21 +499,7 @@ export class DatabaseReplicator implements Lockable {
       if (!isBusy(error)) throw error;
       return undefined;
     }
-    const { place } = session.log.current;
-    const shippings = this.#shippings;
-    const positions = shippings.map(({ shipper }) => shipper.cutAt(place)).filter((position) => position !== undefined);
-    if (positions.length < shippings.length) return undefined;
-    const durable = async (): Promise<void> => {
-      const reached = await Promise.all(shippings.map((shipping) => shipping.shipped(place)));
-      const lost = reached.findIndex(({ generation }, n) => generation !== positions[n]?.generation);
-      if (lost >= 0)
-        throw new LitewakeError("refused", `${this.path}: a new generation began meanwhile`, { next: "try again" });
-    };
-    return {
-      path: this.path,
-      positions,
-      durable: (signal) => Promise.race([durable(), aborted(signal, () => this.#lateLine())]),
-    };
+    return this.#replicas?.cutAt(session.log.current.place);
   }
 
   /**
@@ -551,7 +509,7 @@ export class DatabaseReplicator implements Lockable {
    */
   async look<T>(replica: string, signal: AbortSignal, work: Look<T>["work"]): Promise<Seen<T> | undefined> {
     const session = this.#session;
-    const shipping = this.#shippings.find(({ target }) => target.name === replica);
+    const shipping = this.#replicas?.named(replica);
     if (session === undefined || shipping === undefined) return undefined;
     const stop = new AbortController();
     const signals = AbortSignal.any([signal, stop.signal]);
@@ -564,7 +522,7 @@ export class DatabaseReplicator implements Lockable {
       })
       .finally(() => this.#looks.delete(entry));
     if (seen === undefined) return undefined;
-    const durable = Promise.race([shipping.shipped(seen.logPlace), aborted(signal, () => this.#lateLine())]);
+    const durable = this.#within(shipping.shipped(seen.logPlace), signal);
     requireSameHistory(this.path, seen.place, await durable);
     return seen;
   }
@@ -573,14 +531,6 @@ export class DatabaseReplicator implements Lockable {
   async #endLooks(): Promise<void> {
     for (const { stop } of this.#looks) stop.abort(new LookInterrupted());
     await Promise.all([...this.#looks].map(({ ended }) => ended));
-  }
-
-  #lateLine(): string {
-    const late = this.#shippings.filter(({ shipper }) => shipper.isPending);
-    const parts = late.map(
-      ({ status }) => `${status.url} (${status.pendingBytes} bytes, ${status.error ?? status.state})`,
-    );
-    return `${this.path} is not fully shipped to ${parts.join(", ")}`;
   }
 
   /** Ships what is there until `deadline` ends, writes everything back, and lets go. Rejects when the tail is not durable. */
@@ -598,20 +548,9 @@ export class DatabaseReplicator implements Lockable {
     const session = this.#session;
     if (session !== undefined) {
       await this.#stopShipping();
-      await session.finish(this.#shippings.map((shipping) => shipping.shipper));
+      await session.finish(this.#replicas?.shippers ?? []);
       this.#session = undefined;
     }
     if (failure !== undefined) throw failure;
   }
-}
-
-function aborted(signal: AbortSignal, line: () => string): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const fail = () =>
-      reject(
-        new LitewakeError("unreachable", line(), { next: "it stays in the WAL and is shipped at the next start" }),
-      );
-    if (signal.aborted) fail();
-    else signal.addEventListener("abort", fail, { once: true });
-  });
 }

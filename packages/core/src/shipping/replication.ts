@@ -3,12 +3,8 @@ import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
 import { holdAll } from "./barrier.ts";
-import {
-  type DatabaseCut,
-  type DatabaseReplication,
-  DatabaseReplicator,
-  type DatabaseStatus,
-} from "./database-replication.ts";
+import { type DatabaseReplication, DatabaseReplicator, type DatabaseStatus } from "./database-replication.ts";
+import type { DatabaseCut } from "./replica-group.ts";
 
 import type { Look, Seen } from "./standing-still.ts";
 

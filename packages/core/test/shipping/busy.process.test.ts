@@ -80,6 +80,9 @@ it("a mark that SQLite was too busy to take is not held: it would keep nobody fr
   let busy = true;
   const flaky = {
     exec: (sql: string) => connection.exec(sql),
+    get isTransaction() {
+      return connection.isTransaction;
+    },
     close: () => connection.close(),
     prepare: (sql: string) => {
       const statement = connection.prepare(sql);
