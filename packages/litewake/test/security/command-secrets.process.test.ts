@@ -78,9 +78,9 @@ function commandLines(pid: number): string {
 
 const COMMANDS: readonly (readonly string[])[] = [
   ["databases"],
-  ["generations", "DB"],
+  ["generations", "-patience", "0", "DB"],
   ["restore", "-patience", "0", "-o", "out.db", "DB"],
-  ["verify", "DB"],
+  ["verify", "-patience", "0", "DB"],
   ["retention"],
   ["doctor", "-json"],
   ["points"],
@@ -118,7 +118,7 @@ describe("no secret is said by", () => {
   ])("a URL with a secret in it: %s", { timeout: 60_000 }, async (url) => {
     for (const args of [
       ["restore", "-patience", "0", "-o", "out.db", url],
-      ["generations", url],
+      ["generations", "-patience", "0", url],
     ]) {
       const { stdout, stderr } = await runLitewake(args, { cwd: folder.path, env, timeoutMs: 6000 }).catch(
         (error: unknown) => ({
