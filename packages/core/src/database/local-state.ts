@@ -48,6 +48,8 @@ export interface LocalState {
   readonly closed?: readonly ClosedWal[] | undefined;
   /** Largest size of the WAL file ever seen, and whether it ever shrank (journal_size_limit, TRUNCATE). Bytes. */
   readonly wal?: { readonly largest: number; readonly shrank: boolean } | undefined;
+  /** Generations that were begun, the last ones, by the replica's URL: one whose put was not answered may be stored late. */
+  readonly begun?: Readonly<Record<string, readonly string[]>> | undefined;
 }
 
 const EMPTY: LocalState = { version: 1 };

@@ -40,7 +40,12 @@ export interface SnapshotProof {
   readonly pages: number;
   /** Of the uncompressed copy, lower-case hexadecimal. */
   readonly sha256?: string;
+  /** Stated by the first snapshot of a generation: those that it takes the place of, also ones that were only begun. */
+  readonly supersedes?: readonly string[];
 }
+
+/** Generations that a proof names at the most. */
+export const MAX_SUPERSEDED = 32;
 
 const MAGIC = Buffer.from("LWP1", "latin1");
 const HEAD_BYTES = MAGIC.byteLength + 4;
@@ -84,21 +89,29 @@ export function decodeSegmentProof(payloads: readonly Uint8Array[]): SegmentProo
 export function decodeSnapshotProof(payloads: readonly Uint8Array[]): SnapshotProof | undefined {
   const record = decode(payloads);
   if (record === undefined) return undefined;
-  const { position, salts, sha256 } = record;
+  const { position, salts, sha256, supersedes } = record;
   if (!isRecord(position)) throw broken("its field position is no record");
   if (sha256 !== undefined && (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256))) {
     throw broken("its field sha256 is no SHA-256");
   }
   if (salts !== undefined && !isPair(salts)) throw broken("its field salts is no pair of numbers");
+  if (supersedes !== undefined && !isGenerations(supersedes))
+    throw broken("its field supersedes is no list of generations");
   return {
     version: 1,
     ...generationOf(record),
+    ...(supersedes === undefined ? {} : { supersedes }),
     ...(salts === undefined ? {} : { salts }),
     position: { index: count(position, "index"), offset: count(position, "offset") },
     pageSize: count(record, "pageSize"),
     pages: count(record, "pages"),
     ...(sha256 === undefined ? {} : { sha256 }),
   };
+}
+
+function isGenerations(value: unknown): value is readonly string[] {
+  if (!Array.isArray(value) || value.length > MAX_SUPERSEDED) return false;
+  return value.every((name) => typeof name === "string" && isGeneration(name));
 }
 
 type Fields = Readonly<Record<string, unknown>>;

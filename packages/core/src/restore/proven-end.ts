@@ -1,7 +1,7 @@
 // Whether a restore that ends before the newest object ends where it should: the segment after it says so.
 import type { ReplicaClient } from "../backend/client.ts";
 import { decodeSegmentProof } from "../replica/proof.ts";
-import { readProof } from "./object-head.ts";
+import { readProof } from "../replica/object-head.ts";
 import type { RestorePlan } from "./plan.ts";
 import { RestoreRefusal } from "./refusal.ts";
 import type { WalChecksum } from "../wal/checksum.ts";

@@ -1,6 +1,6 @@
 // What a refusal says of the rest: the newest point that can be restored without what was found damaged.
 import { decodeSnapshotProof } from "../replica/proof.ts";
-import { readProof } from "./object-head.ts";
+import { readProof } from "../replica/object-head.ts";
 import { breaksOffInOwnIndex, type RestorePlan } from "./plan.ts";
 import { KnownFaults, pointOf, reachablePlan } from "./reachable.ts";
 import { RestoreRefusal } from "./refusal.ts";

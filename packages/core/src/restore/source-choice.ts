@@ -4,7 +4,8 @@ import { ReplicaError } from "../backend/error.ts";
 import { type FailureKind, LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { type Catalog, type GenerationRecord, holdsLtx, readCatalog } from "../replica/catalog.ts";
-import { chooseGeneration, type RestoreTarget } from "./target.ts";
+import { chooseGeneration, fittingGenerations, type RestoreTarget } from "./target.ts";
+import { newestHistory } from "../replica/newest-history.ts";
 import { namingTheRest } from "./rest.ts";
 
 /** A replica to restore from. The client is best wrapped with `retrying`, which also mends broken bodies. */
@@ -47,9 +48,10 @@ export async function rankSources(
     sources.map(async (source): Promise<Candidate | SourceFailure> => {
       try {
         const catalog = await readCatalog(source.client, { signal });
-        const record = await namingTheRest({ source, catalog }, target, signal, () =>
-          chooseGeneration(catalog, target),
+        const fitting = await namingTheRest({ source, catalog }, target, signal, () =>
+          fittingGenerations(catalog, target),
         );
+        const record = (await newestHistory(source.client, fitting, signal)) ?? chooseGeneration(catalog, target);
         await warnOfLtx(source, { signal, logger });
         return { source, catalog, record };
       } catch (error) {

@@ -39,11 +39,18 @@ export function checkTarget(target: RestoreTarget): void {
   }
 }
 
-/**
- * The generation that fits the target and was written to last, as `compareHistories` has it. Throws kind `no-backup`
- * where none fits, `damaged` where the newest has WAL but no snapshot.
- */
+/** The generation that fits the target and was written to last, as `compareHistories` has it. Throws as `fittingGenerations`. */
 export function chooseGeneration(catalog: Catalog, target: RestoreTarget): GenerationRecord {
+  const [newest] = fittingGenerations(catalog, target);
+  if (newest === undefined) throw new LitewakeError("internal", "no generation fits");
+  return newest;
+}
+
+/**
+ * The generations that fit the target, newest first, at least one. Throws kind `no-backup` where none fits, `damaged` where
+ * the newest has WAL but no snapshot.
+ */
+export function fittingGenerations(catalog: Catalog, target: RestoreTarget): readonly GenerationRecord[] {
   checkTarget(target);
   const generation = target.place?.generation ?? target.generation;
   const named = catalog.generations.filter((record) => generation === undefined || record.generation === generation);
@@ -51,13 +58,9 @@ export function chooseGeneration(catalog: Catalog, target: RestoreTarget): Gener
   const restorable = named.filter((record) => record.snapshots.length > 0);
   refuseHeadless(named, target);
   const { timestamp } = target;
-  let best: GenerationRecord | undefined;
-  for (const record of restorable) {
-    if (timestamp !== undefined && !covers(record, timestamp)) continue;
-    if (best === undefined || compareHistories(record, best) > 0) best = record;
-  }
-  if (best === undefined) throw outsideWindow(restorable, timestamp ?? new Date(0));
-  return best;
+  const fitting = restorable.filter((record) => timestamp === undefined || covers(record, timestamp));
+  if (fitting.length === 0) throw outsideWindow(restorable, timestamp ?? new Date(0));
+  return fitting.sort((a, b) => compareHistories(b, a));
 }
 
 /**

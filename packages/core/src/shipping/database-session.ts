@@ -12,6 +12,7 @@ import { isBusy } from "../database/sqlite.ts";
 import { faultLine, isSystemFault } from "../database/system-fault.ts";
 import { tryLockWriters, unlockWriters } from "../database/write-lock.ts";
 import type { Logger } from "../logger.ts";
+import type { Generation } from "../replica/position.ts";
 import { step } from "../steps.ts";
 import { framesBefore } from "../wal/frame.ts";
 import type { Continuity, LocalEvidence } from "./continuity.ts";
@@ -26,6 +27,9 @@ const HOLD_RETRY_MS = 2;
 const AWAIT_MARK_MS = 100;
 /** How long a new generation waits for a rotation before it begins in the middle of a WAL. Milliseconds. */
 const AWAIT_ROTATION_MS = 1000;
+
+/** So many histories that were begun are remembered for each replica. */
+const MAX_BEGUN = 16;
 
 export interface SessionOptions {
   readonly database: LiveDatabase;
@@ -298,6 +302,15 @@ export class DatabaseSession implements ShipperHost {
       },
       pageSize: database.pageSize,
     };
+  }
+
+  begun(replicaUrl: string): readonly string[] {
+    return this.#state.state.begun?.[replicaUrl] ?? [];
+  }
+
+  noteBegun(replicaUrl: string, generation: Generation): void {
+    const names = [...this.begun(replicaUrl), generation].slice(-MAX_BEGUN);
+    this.#state.update({ begun: { ...this.#state.state.begun, [replicaUrl]: names } });
   }
 
   adoptTail(found: Extract<Continuity, { kind: "spooled" | "old-tail" }>): number | undefined {

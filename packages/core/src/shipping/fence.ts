@@ -5,7 +5,7 @@ import type { CallOptions, ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
 import { compressAll, decompress } from "../codec/lz4-stream.ts";
 import { LitewakeError } from "../errors.ts";
-import { type GenerationRecord, readCatalog } from "../replica/catalog.ts";
+import type { GenerationRecord } from "../replica/catalog.ts";
 import { segmentKey } from "../replica/layout.ts";
 import type { Position } from "../replica/position.ts";
 import { encodeProof, type SegmentProof } from "../replica/proof.ts";
@@ -23,7 +23,7 @@ const TRIES = 20;
 export async function fence(client: ReplicaClient, options: CallOptions = {}): Promise<void> {
   if (!client.capabilities.putIfAbsent) return;
   for (let tries = 0; tries < TRIES; tries++) {
-    const record = newestGeneration(await readCatalog(client, options));
+    const { record } = await newestGeneration(client, options);
     if (record === undefined || (await fenceOff(client, record, options))) return;
   }
   throw new ReplicaError({

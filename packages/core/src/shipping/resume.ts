@@ -1,7 +1,7 @@
 // Where a replica stands at a start, and whether the live log continues it.
 import { AgeKeyError } from "../codec/age-error.ts";
 import { LitewakeError } from "../errors.ts";
-import { type Catalog, type GenerationRecord, readCatalog } from "../replica/catalog.ts";
+import type { GenerationRecord } from "../replica/catalog.ts";
 import { step } from "../steps.ts";
 import { formatPosition, type Generation } from "../replica/position.ts";
 import type { ChainState } from "../wal/frame-chain.ts";
@@ -25,8 +25,11 @@ export type Resumed =
     }
   | { readonly kind: "new"; readonly reason: string };
 
-/** Where the replica stands, and the date of its newest object. */
-export type Found = Resumed & { readonly newestAt: Date | undefined };
+/** Where the replica stands, the date of its newest object, and all histories in it. */
+export type Found = Resumed & {
+  readonly newestAt: Date | undefined;
+  readonly generations: readonly Generation[];
+};
 
 /**
  * Reads the replica's end and looks for evidence. Throws `refused` where a new generation would put an empty or older
@@ -42,17 +45,17 @@ export async function resume(target: ShipperTarget, host: ShipperHost, signal: A
 }
 
 async function lookUp(target: ShipperTarget, host: ShipperHost, signal: AbortSignal): Promise<Found> {
-  const catalog = await readCatalog(target.client, { signal });
-  return { ...(await decide(catalog, target, host, signal)), newestAt: catalog.newestAt };
+  const { catalog, record } = await newestGeneration(target.client, { signal });
+  const generations = catalog.generations.map(({ generation }) => generation);
+  return { ...(await decide(record, target, host, signal)), newestAt: catalog.newestAt, generations };
 }
 
 async function decide(
-  catalog: Catalog,
+  record: GenerationRecord | undefined,
   target: ShipperTarget,
   host: ShipperHost,
   signal: AbortSignal,
 ): Promise<Resumed> {
-  const record = newestGeneration(catalog);
   if (record === undefined) return { kind: "new", reason: "the replica holds no generation yet" };
   let tail: ShippedTail;
   try {
@@ -119,7 +122,7 @@ function reasonToBeginAnew(error: unknown, host: ShipperHost): string {
  * failed, and what the application makes now must not become the newest truth.
  */
 export async function refuseMissing(target: ShipperTarget, path: string, signal: AbortSignal): Promise<void> {
-  const record = newestGeneration(await readCatalog(target.client, { signal }));
+  const { record } = await newestGeneration(target.client, { signal });
   if (record === undefined) return;
   const history = historyOf(record);
   throw new LitewakeError(

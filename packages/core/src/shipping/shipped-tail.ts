@@ -1,9 +1,10 @@
 // Where a replica's history ends, read from the replica itself: one listing, one object.
-import type { ReplicaClient } from "../backend/client.ts";
+import type { CallOptions, ReplicaClient } from "../backend/client.ts";
 import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
 import { LitewakeError } from "../errors.ts";
-import { type Catalog, compareHistories, type GenerationRecord } from "../replica/catalog.ts";
+import { type Catalog, type GenerationRecord, readCatalog } from "../replica/catalog.ts";
 import { segmentKey, snapshotKey } from "../replica/layout.ts";
+import { newestHistory } from "../replica/newest-history.ts";
 import type { Generation } from "../replica/position.ts";
 import { decodeSegmentProof } from "../replica/proof.ts";
 import type { SegmentRecord } from "../replica/segment-table.ts";
@@ -42,14 +43,14 @@ export interface Fence {
   readonly end: number;
 }
 
-/** The generation that was written to last; one without a snapshot cannot be restored and does not count. */
-export function newestGeneration(catalog: Catalog): GenerationRecord | undefined {
-  let newest: GenerationRecord | undefined;
-  for (const record of catalog.generations) {
-    if (record.snapshots.length === 0) continue;
-    if (newest === undefined || compareHistories(record, newest) > 0) newest = record;
-  }
-  return newest;
+/** The generation that is the newest truth; one without a snapshot cannot be restored and does not count. */
+export async function newestGeneration(
+  client: ReplicaClient,
+  options: CallOptions,
+): Promise<{ readonly catalog: Catalog; readonly record: GenerationRecord | undefined }> {
+  const catalog = await readCatalog(client, options);
+  const restorable = catalog.generations.filter(({ snapshots }) => snapshots.length > 0);
+  return { catalog, record: await newestHistory(client, restorable, options.signal) };
 }
 
 /** Reads the tail of a generation. The last segment is streamed; only its last frame is kept. `at` -2: without the last. */

@@ -3,6 +3,7 @@ import type { LogPlace } from "../database/epoch.ts";
 import type { FrozenDatabase } from "../database/frozen-copy.ts";
 import type { LiveDatabase } from "../database/live-database.ts";
 import type { Logger } from "../logger.ts";
+import type { Generation } from "../replica/position.ts";
 import type { Continuity, LocalEvidence } from "./continuity.ts";
 import type { LiveLog } from "./live-log.ts";
 
@@ -29,6 +30,10 @@ export interface ShipperHost {
   /** The database was missing or empty when this process started; what is in it now was never in the replica. */
   readonly bornHere: boolean;
   evidence(): LocalEvidence;
+  /** Histories that this process, or one before it, has begun at a replica, whatever has become of them. */
+  begun(replicaUrl: string): readonly string[];
+  /** Notes that a history is about to be begun: its first put may be stored although nobody hears of it. */
+  noteBegun(replicaUrl: string, generation: Generation): void;
   /** Makes the unshipped tail of an older WAL readable as the epoch before the current one. */
   adoptTail(found: Extract<Continuity, { kind: "spooled" | "old-tail" }>): number | undefined;
   /** Waits until the database file stands still; one holder at a time. */

@@ -9,7 +9,7 @@ import { FreezeBroken } from "../database/frozen-copy.ts";
 import { LitewakeError } from "../errors.ts";
 import { segmentKey, snapshotKey } from "../replica/layout.ts";
 import { type Generation, MAX_INDEX_BYTES, newGeneration, type Position } from "../replica/position.ts";
-import { encodeProof } from "../replica/proof.ts";
+import { encodeProof, MAX_SUPERSEDED } from "../replica/proof.ts";
 import { step } from "../steps.ts";
 import type { ChainState } from "../wal/frame-chain.ts";
 import type { PreviousEnd } from "./continuity.ts";
@@ -78,6 +78,8 @@ export class Shipper implements LogReader {
   #released = false;
   #newestSnapshot: { index: number; at: Date; takenMs?: number } | undefined;
   readonly #lastStored = new LastStored();
+  /** Generations that a new one takes the place of. */
+  readonly #histories = new Set<string>();
   /** A moment of the store's clock, and of our own monotonic one when we heard of it. */
   #storeClock: { readonly atMs: number; readonly seenMs: number } | undefined;
   #forced: string | undefined;
@@ -217,6 +219,7 @@ export class Shipper implements LogReader {
     if (this.#forced !== undefined) return this.#beginGeneration(this.#forced, signal);
     const found = await resume(this.target, this.#host, signal);
     if (found.newestAt !== undefined) this.#lastStored.learned(found.newestAt);
+    for (const generation of found.generations) this.#histories.add(generation);
     step("resume:decided");
     if (found.kind === "new") return this.#beginGeneration(found.reason, signal);
     this.#takeUp(found);
@@ -234,6 +237,11 @@ export class Shipper implements LogReader {
   async #beginGeneration(reason: string, signal: AbortSignal): Promise<void> {
     const { logger } = this.#host;
     const generation = newGeneration();
+    const { url } = this.target.client;
+    for (const begun of this.#host.begun(url)) this.#histories.add(begun);
+    const supersedes = [...this.#histories].slice(-MAX_SUPERSEDED);
+    this.#histories.add(generation);
+    this.#host.noteBegun(url, generation);
     logger("info", "new generation", { replica: this.target.name, generation, reason });
     step("generation:begun");
     const wasReleased = this.#released;
@@ -251,6 +259,7 @@ export class Shipper implements LogReader {
         async () => {
           this.#released = false;
         },
+        supersedes,
       );
     } catch (error) {
       this.#released = wasReleased;
@@ -303,6 +312,7 @@ export class Shipper implements LogReader {
     indexAt: (place: LogPlace) => number,
     signal: AbortSignal,
     shipUpTo: (place: LogPlace) => Promise<void>,
+    supersedes: readonly string[] = [],
   ): Promise<LogPlace> {
     for (;;) {
       const leave = await this.target.snapshots?.take(signal, "put");
@@ -321,6 +331,7 @@ export class Shipper implements LogReader {
         const head = encodeProof({
           version: 1,
           generation,
+          ...(supersedes.length === 0 ? {} : { supersedes }),
           ...(header === undefined ? {} : { salts: [header.salt1, header.salt2] }),
           position: place,
           pageSize: database.pageSize,

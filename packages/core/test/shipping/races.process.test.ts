@@ -1,5 +1,6 @@
 // Moments that chance finds once in a thousand runs, brought about on purpose: a commit inside a step of the follower, a
 // rotation inside a put.
+import fs from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MemoryClient, memoryClient } from "@litewake/conformance";
@@ -178,12 +179,7 @@ it("a new generation shares no second of the store's clock with the one before",
   let replication = await start(client, {});
   commit();
   await replication.stop();
-  // Written back and restarted twice while nobody follows: nothing proves that the next WAL goes on.
-  for (let n = 0; n < 2; n++) {
-    commit();
-    application.exec("pragma wal_checkpoint(truncate)");
-  }
-  commit();
+  loseContinuity();
   replication = await start(client, {});
   await replication.stop();
   const dates = new Map<string, number[]>();
@@ -304,4 +300,69 @@ it("a page that is committed again between the mark and its write-back is in the
   // Whole rows, no page older or newer than the others: `full` looks at each.
   expect(await restoredRows(memory)).toBeGreaterThanOrEqual(20);
   await replication.stop({ signal: AbortSignal.abort() }).catch(() => {});
+});
+
+/** Ends the history: written back and restarted twice while nobody follows, nothing proves that the next WAL goes on. */
+function loseContinuity(): void {
+  for (let n = 0; n < 2; n++) {
+    commit();
+    application.exec("pragma wal_checkpoint(truncate)");
+  }
+  commit();
+}
+
+it("a put of a killed process that comes in late does not make its history the newest", async () => {
+  const store = memoryClient();
+  const late: { key: string; body: Uint8Array }[] = [];
+  // Nothing of the first process's last segment has arrived when it dies, nor of the second's whole history.
+  const dying = (isLost: (key: string) => boolean): ReplicaClient =>
+    overriding(store, {
+      put: async (key, body, options) => {
+        if (!isLost(key)) return store.put(key, body, options);
+        const chunks: Uint8Array[] = [];
+        if (body instanceof Uint8Array) chunks.push(body);
+        else for await (const chunk of body) chunks.push(chunk.slice());
+        late.push({ key, body: Buffer.concat(chunks) });
+        throw new ReplicaError({ code: "Unavailable", operation: "put", key, reason: "no answer" });
+      },
+    });
+  const stopAtOnce = (replication: Replication) => replication.stop({ signal: AbortSignal.abort() }).catch(() => {});
+  let first = true;
+  let replication = await start(
+    dying((key) => !first && key.includes("/wal/")),
+    {},
+  );
+  commit();
+  await replication.sync();
+  first = false;
+  commit();
+  await vi.waitFor(() => expect(late.length).toBeGreaterThan(0), { timeout: 5000, interval: 5 });
+  await stopAtOnce(replication);
+  loseContinuity();
+  replication = await start(
+    dying((key) => key.includes("/snapshots/")),
+    {},
+  );
+  await vi.waitFor(() => expect(late.some(({ key }) => key.includes("/snapshots/"))).toBe(true), {
+    timeout: 10_000,
+    interval: 5,
+  });
+  await stopAtOnce(replication);
+  loseContinuity();
+  replication = await start(store, {});
+  await replication.sync();
+  await replication.stop();
+  for (const { key, body } of late) await store.put(key, body).catch(() => {});
+  expect(await restoredRows(store)).toBe(rows(application));
+  // The next process knows better too, and goes on in the newest history.
+  commit();
+  const before = new Set<string>();
+  for await (const { key } of store.list("generations/")) before.add(key.split("/")[1] ?? "");
+  replication = await start(store, {});
+  await replication.stop();
+  const after = new Set<string>();
+  for await (const { key } of store.list("generations/")) after.add(key.split("/")[1] ?? "");
+  expect(after.size).toBe(before.size);
+  for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(folder.join(`back.db${suffix}`), { force: true });
+  expect(await restoredRows(store)).toBe(rows(application));
 });

@@ -8,7 +8,6 @@ import { LitewakeError } from "../../../../packages/core/src/errors.ts";
 import { Lease } from "../../../../packages/core/src/fleet/lease.ts";
 import type { LeaseHost } from "../../../../packages/core/src/fleet/lease-host.ts";
 import { leased } from "../../../../packages/core/src/fleet/leased.ts";
-import { readCatalog } from "../../../../packages/core/src/replica/catalog.ts";
 import { segmentKey, snapshotKey } from "../../../../packages/core/src/replica/layout.ts";
 import type { Generation } from "../../../../packages/core/src/replica/position.ts";
 import { encodeProof } from "../../../../packages/core/src/replica/proof.ts";
@@ -130,7 +129,7 @@ export class Contender {
     this.ledger = [...this.base];
     this.acknowledged = this.base.length;
     if (restored === undefined || random.below(4) === 0) return this.#newGeneration();
-    const record = newestGeneration(await readCatalog(this.#client));
+    const { record } = await newestGeneration(this.#client, {});
     if (record === undefined) throw new Error("what was restored is gone");
     const tail = await readShippedTail(this.#client, record, PAGE_BYTES, undefined);
     this.#generation = tail.generation;

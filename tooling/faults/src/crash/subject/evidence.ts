@@ -6,11 +6,8 @@ import type { ReplicaClient } from "@litewake/core/backend";
 import { parseFrameHeader, parseWalHeader, type WalHeader } from "@litewake/core/protocol";
 import { identityOf, sameIdentity } from "../../../../../packages/core/src/database/live-database.ts";
 import { LocalStateFile, metaFolder } from "../../../../../packages/core/src/database/local-state.ts";
-import {
-  newestGeneration,
-  readShippedTail,
-  type ShippedTail,
-} from "../../../../../packages/core/src/shipping/shipped-tail.ts";
+import { newestHistory } from "../../../../../packages/core/src/replica/newest-history.ts";
+import { readShippedTail, type ShippedTail } from "../../../../../packages/core/src/shipping/shipped-tail.ts";
 
 /** Everything local, as it was at one moment. */
 interface Local {
@@ -28,8 +25,10 @@ export async function judgeBeginning(
 ): Promise<string> {
   const local = lookAt(database);
   const catalog = await readCatalog(client);
-  const generations = catalog.generations.filter((record: GenerationRecord) => record.generation !== generation);
-  const record = newestGeneration({ ...catalog, generations });
+  const before = catalog.generations.filter(
+    (record: GenerationRecord) => record.generation !== generation && record.snapshots.length > 0,
+  );
+  const record = await newestHistory(client, before, undefined);
   const against = record === undefined ? null : await standing(client, record, local);
   const first = record === undefined;
   return JSON.stringify({ replica, reason, first, against });
