@@ -71,12 +71,15 @@ export interface PreviousEnd {
 
 export function decideContinuity(tail: ShippedTail, replicaUrl: string, local: LocalEvidence): Continuity {
   const found = decide(tail, replicaUrl, local);
-  return found.kind === "next-wal" ? (atEndOfCurrent(tail, local) ?? found) : found;
+  // What comes after the WAL of the last frame shipped is looked for as the epoch after it.
+  const isAfter = found.kind === "next-wal" || found.kind === "old-tail" || found.kind === "spooled";
+  return isAfter ? (atEndOfCurrent(tail, local) ?? found) : found;
 }
 
 /**
- * The WAL was restarted after the follower's first look: for the follower the one before is still the current one, of which
- * nothing is left to ship, and what comes next is its next epoch.
+ * The WAL was restarted after the follower's first look: for the follower the one before is still the current one, whatever
+ * is left of it to ship, and what comes next is its next epoch. Taken for the one that came after, it would be shipped twice,
+ * under two indexes, and nothing could be restored any more.
  */
 function atEndOfCurrent(tail: ShippedTail, { epoch, pageSize, state }: LocalEvidence): Continuity | undefined {
   const shipped = shippedWal(tail, pageSize);

@@ -148,6 +148,16 @@ describe("one restart while nobody followed", () => {
     });
   });
 
+  it("after the follower's first look: the WAL is still the follower's current one, and goes on there", () => {
+    const epoch = new Epoch(0, PAGE, parseWalHeader(oldWal), 5);
+    const seen = { ...local({ wal: restartedOnce([commit(7)]), log: 1 }), epoch };
+    expect(decideContinuity(shipped(3), URL, seen)).toMatchObject({
+      kind: "same-wal",
+      index: 3,
+      offset: offsetOfFrames(3, PAGE),
+    });
+  });
+
   it("proves nothing once the new WAL has grown over the last frame shipped", () => {
     const wal = restartedOnce([commit(1), commit(2), commit(3)]);
     expect(decide(shipped(3), { wal, log: 3 })).toMatchObject({ kind: "unproven" });
