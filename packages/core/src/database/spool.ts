@@ -8,6 +8,14 @@ import type { WalFile } from "./wal-file.ts";
 
 const CHUNK_BYTES = 1 << 20;
 
+/** The WAL file has become shorter than its log was: somebody has restarted it, and `journal_size_limit` has cut it. */
+export class WalCut extends Error {
+  constructor(path: string, at: number, end: number) {
+    super(`${path} ends at ${at}, before its committed end ${end}`);
+    this.name = "WalCut";
+  }
+}
+
 /** Bytes `from` to `end` of one WAL, in a file of their own. A cache: without it the replica gets a new generation. */
 export class Spool {
   readonly path: string;
@@ -62,7 +70,7 @@ export class Spool {
     while (this.#end < end) {
       const wanted = buffer.subarray(0, Math.min(buffer.byteLength, end - this.#end));
       const count = wal.read(wanted, this.#end);
-      if (count === 0) throw new Error(`${wal.path} ends at ${this.#end}, before its committed end ${end}`);
+      if (count === 0) throw new WalCut(wal.path, this.#end, end);
       // A disk that is nearly full takes a part: only what it took is held.
       this.#end += fs.writeSync(this.#descriptor, wanted, 0, count, this.#end - this.from);
     }

@@ -14,6 +14,11 @@ export interface SegmentProof {
   readonly index?: number;
   /** A fence (shipping/fence.ts): no WAL, on purpose, at this offset. Any other segment without a byte is damage. */
   readonly fence?: number;
+  /**
+   * Of a fence: the places at which the history before it has its present state, also before other fences; a restore can stop
+   * at the first. Offset 0 stands for the snapshot of that index alone, wherever that ends.
+   */
+  readonly follows?: readonly { readonly index: number; readonly offset: number }[];
   /** The end of the index before: bytes of uncompressed WAL, and the checksum of its last frame (of its header: no frame). */
   readonly previous?: {
     readonly index: number;
@@ -71,6 +76,7 @@ export function decodeSegmentProof(payloads: readonly Uint8Array[]): SegmentProo
     ...generationOf(record),
     ...(record["index"] === undefined ? {} : { index: count(record, "index") }),
     ...(record["fence"] === undefined ? {} : { fence: count(record, "fence") }),
+    ...(record["follows"] === undefined ? {} : { follows: placesOf(record["follows"]) }),
   };
   if (previous === undefined) return own;
   if (!isRecord(previous)) throw broken("its field previous is no record");
@@ -107,6 +113,11 @@ export function decodeSnapshotProof(payloads: readonly Uint8Array[]): SnapshotPr
     pages: count(record, "pages"),
     ...(sha256 === undefined ? {} : { sha256 }),
   };
+}
+
+function placesOf(value: unknown): { index: number; offset: number }[] {
+  if (!Array.isArray(value) || value.length > 4 || !value.every(isRecord)) throw broken("its field follows is no list");
+  return value.map((place) => ({ index: count(place, "index"), offset: count(place, "offset") }));
 }
 
 function isGenerations(value: unknown): value is readonly string[] {

@@ -152,14 +152,18 @@ function names(header: { salt1: number; salt2: number }, shipped: { salt1: numbe
 /** A fence adds nothing to the history, so the place before it is the same. */
 function isAt(noted: NotedPosition, { index, offset, fence }: IndexEnd): boolean {
   if (noted.index === index && noted.offset === offset) return true;
-  if (fence === undefined || noted.index !== fence.index) return false;
-  // Before a fence at the beginning of the snapshot's own index there is the snapshot alone, wherever it says that it ends.
-  return noted.offset === fence.end || fence.index === index;
+  if (fence === undefined) return false;
+  const isBefore = fence.follows.some(
+    (place) => place.index === noted.index && (place.offset === noted.offset || place.offset === 0),
+  );
+  // From the first place on there are fences only.
+  const first = fence.follows[0]?.index ?? index;
+  return isBefore || (noted.offset === 0 && noted.index > first && noted.index <= fence.index);
 }
 
 function previousEnd(tail: IndexEnd, shipped: ShippedWal | undefined): PreviousEnd | undefined {
-  if (tail.fence !== undefined)
-    return { end: 0, s1: 0, s2: 0, fenced: { index: tail.fence.index, offset: tail.fence.end } };
+  const [fenced] = tail.fence?.follows ?? [];
+  if (tail.fence !== undefined) return { end: 0, s1: 0, s2: 0, ...(fenced === undefined ? {} : { fenced }) };
   return shipped === undefined ? undefined : { end: tail.offset, s1: shipped.s1, s2: shipped.s2 };
 }
 

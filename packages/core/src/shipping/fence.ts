@@ -38,7 +38,9 @@ async function fenceOff(client: ReplicaClient, record: GenerationRecord, options
   const end = await endOf(client, record, options);
   if (end === undefined) return true;
   const { generation, index, offset } = end.tail;
-  const put = (place: Position, previous?: SegmentProof["previous"]) => putFence(client, place, previous, options);
+  const follows = placesBefore(end.tail);
+  const put = (place: Position, previous?: SegmentProof["previous"]) =>
+    putFence(client, place, { follows, ...(previous === undefined ? {} : { previous }) }, options);
   // Whoever fenced before us may have begun the index behind it.
   if (end.tail.fence !== undefined)
     return put({ generation, index: index + 1, offset: 0 }, { index, end: 0, s1: 0, s2: 0 });
@@ -46,6 +48,15 @@ async function fenceOff(client: ReplicaClient, record: GenerationRecord, options
   if (!end.half && !(await put({ generation, index, offset }))) return false;
   const previous = { index, end: offset, s1: end.s1, s2: end.s2 };
   return put({ generation, index: index + 1, offset: 0 }, previous);
+}
+
+/** Of one fence behind another, those before the first: what a database notes of its place is noted of one of these. */
+function placesBefore({ index, offset, fence: first, before }: ShippedTail): NonNullable<SegmentProof["follows"]> {
+  if (first !== undefined) return first.follows;
+  if (offset > 0) return [{ index, offset }];
+  const earlier =
+    before === undefined ? [] : (before.fence?.follows ?? [{ index: before.index, offset: before.offset }]);
+  return [{ index, offset: 0 }, ...earlier.slice(0, 2)];
 }
 
 interface End {
@@ -101,14 +112,11 @@ async function pageSizeOf(
 async function putFence(
   client: ReplicaClient,
   { generation, index, offset }: Position,
-  previous: SegmentProof["previous"],
+  more: Pick<SegmentProof, "previous" | "follows">,
   { signal }: CallOptions,
 ): Promise<boolean> {
   const own = { version: 1 as const, generation, index, fence: offset };
-  const body = Buffer.concat([
-    encodeProof(previous === undefined ? own : { ...own, previous }),
-    compressAll(new Uint8Array(0)),
-  ]);
+  const body = Buffer.concat([encodeProof({ ...own, ...more }), compressAll(new Uint8Array(0))]);
   try {
     await client.put(segmentKey(generation, index, offset), body, { ifAbsent: true, signal });
     return true;

@@ -3,7 +3,7 @@ import type { Epoch } from "../database/epoch.ts";
 import type { FollowerHost } from "../database/follower.ts";
 import type { FollowerTuning } from "../database/follower-options.ts";
 import type { ClosedWal, LocalStateFile } from "../database/local-state.ts";
-import { Spool } from "../database/spool.ts";
+import { Spool, WalCut } from "../database/spool.ts";
 import { isSystemFault } from "../database/system-fault.ts";
 import { Trouble } from "../database/trouble.ts";
 import type { WalFile } from "../database/wal-file.ts";
@@ -94,8 +94,11 @@ export class LiveLog implements FollowerHost {
       }
       epoch.spool.extend(this.wal, epoch.end);
     } catch (error) {
-      if (!isSystemFault(error)) throw error;
-      this.#trouble.failed(error);
+      // Somebody has restarted the WAL since it was looked at: the next look sees that, and what it means.
+      if (!(error instanceof WalCut)) {
+        if (!isSystemFault(error)) throw error;
+        this.#trouble.failed(error);
+      }
       // What it holds so far may be what filled the disk.
       epoch.spool?.discard();
       epoch.spool = undefined;

@@ -6,7 +6,7 @@ import { type Catalog, type GenerationRecord, readCatalog } from "../replica/cat
 import { segmentKey, snapshotKey } from "../replica/layout.ts";
 import { newestHistory } from "../replica/newest-history.ts";
 import type { Generation } from "../replica/position.ts";
-import { decodeSegmentProof } from "../replica/proof.ts";
+import { decodeSegmentProof, type SegmentProof } from "../replica/proof.ts";
 import type { SegmentRecord } from "../replica/segment-table.ts";
 import { frameBytes } from "../wal/frame.ts";
 import { WAL_HEADER_BYTES } from "../wal/header.ts";
@@ -37,8 +37,11 @@ export interface ShippedTail extends IndexEnd {
   readonly updatedAt: Date;
 }
 
-/** What a fence says of the place before it, where it says something. */
+/** What a fence says of the history before it. */
 export interface Fence {
+  /** Places of its present state; a restore can stop at the first. */
+  readonly follows: NonNullable<SegmentProof["follows"]>;
+  /** The index before and its end. */
   readonly index: number;
   readonly end: number;
 }
@@ -122,7 +125,9 @@ async function readEnd(
   const frames = (offset - WAL_HEADER_BYTES) % size === 0 && offset >= WAL_HEADER_BYTES + size;
   const whole = frames && length >= size ? tail : undefined;
   const proof = last.offset === 0 && length === 0 ? decodeSegmentProof(decoder.skippable) : undefined;
-  const fence = proof?.fence === 0 ? (proof.previous ?? { index: last.index, end: 0 }) : undefined;
+  const before = proof?.previous ?? { index: last.index, end: 0 };
+  const follows = proof?.follows ?? [{ index: before.index, offset: before.end }];
+  const fence = proof?.fence === 0 ? { ...before, follows } : undefined;
   return { index: last.index, offset, lastFrame: whole, header, fence };
 }
 

@@ -250,6 +250,43 @@ describe("what was noted at rest", () => {
     expect(decideContinuity(only, URL, noted)).toMatchObject({ kind: "unproven", standing: "unknown" });
   });
 
+  it("counts before fences, of which each contested start has put one, and between them", () => {
+    const follows = [{ index: 3, offset: offsetOfFrames(5, PAGE) }];
+    const fence = { index: 5, end: 0, follows };
+    const tail = shipped(0, oldWal, { index: 6, offset: 0, header: undefined, fence });
+    const at = (index: number, offset: number) => {
+      const noted = { replicas: { [URL]: { generation, index, offset } } };
+      return decide(tail, { state: { version: 1, rest: { ...rest, ...noted } } });
+    };
+    const goesOn = { kind: "next-wal", index: 7, previous: { end: 0, fenced: follows[0] } };
+    expect(at(3, offsetOfFrames(5, PAGE))).toMatchObject(goesOn);
+    for (const index of [4, 5, 6]) expect(at(index, 0)).toMatchObject(goesOn);
+    // The history went on behind these.
+    expect(at(3, offsetOfFrames(4, PAGE))).toMatchObject({ kind: "unproven", standing: "older" });
+    expect(at(2, 0)).toMatchObject({ kind: "unproven", standing: "older" });
+  });
+
+  it("counts before a fence over a snapshot that nothing follows, and at the end of the index before it", () => {
+    const fence = {
+      index: 4,
+      end: 0,
+      follows: [
+        { index: 4, offset: 0 },
+        { index: 3, offset: offsetOfFrames(5, PAGE) },
+      ],
+    };
+    const tail = shipped(0, oldWal, { index: 4, offset: 0, header: undefined, fence });
+    for (const [index, offset] of [
+      [4, 0],
+      [4, offsetOfFrames(2, PAGE)],
+      [3, offsetOfFrames(5, PAGE)],
+    ] as const) {
+      const noted = { replicas: { [URL]: { generation, index, offset } } };
+      const found = decide(tail, { state: { version: 1, rest: { ...rest, ...noted } } });
+      expect(found).toMatchObject({ kind: "next-wal", index: 5, previous: { fenced: { index: 4, offset: 0 } } });
+    }
+  });
+
   it("counts where only a snapshot of that state was stored since", () => {
     const { index, offset, lastFrame, header, fence } = shipped(5);
     const before = { index, offset, lastFrame, header, fence };
