@@ -16,8 +16,8 @@ const POINTS = 190;
 const LEAST = 150;
 const SEED = 1;
 /**
- * The fleet's is in the full form only, for as long as one of its cases is known to be refused: a fence over an index that
- * has only its snapshot, with the place noted before that snapshot.
+ * The fleet's is in the full form only: about one of its cases in thirty ends a history needlessly, though nothing is lost
+ * (seed 902), and its lives take longest.
  */
 const quick = scenarios.filter(({ name }) => name !== "fleet");
 
