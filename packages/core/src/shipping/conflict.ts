@@ -3,10 +3,9 @@ import type { ByteStream, PutResult, ReplicaClient } from "../backend/client.ts"
 import { ReplicaError } from "../backend/error.ts";
 import { AgeKeyError } from "../codec/age-error.ts";
 import { Lz4Error } from "../codec/lz4-error.ts";
-import { MAX_SKIPPABLE_BYTES } from "../codec/lz4-format.ts";
-import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
 import { decompress } from "../codec/lz4-stream.ts";
 import { LitewakeError } from "../errors.ts";
+import { readHead } from "../replica/object-head.ts";
 import { decodeSnapshotProof, type SnapshotProof } from "../replica/proof.ts";
 
 /** Other bytes lie under a name of ours. */
@@ -79,16 +78,12 @@ export async function settleSnapshot(
 
 /** What the snapshot says of itself, in front of its content; undefined where that is no snapshot of ours. */
 async function statedBy(client: ReplicaClient, key: string, signal: AbortSignal): Promise<SnapshotProof | undefined> {
-  const decoder = new Lz4FrameDecoder();
-  for await (const chunk of await client.get(key, { offset: 0, length: MAX_SKIPPABLE_BYTES, signal })) {
-    try {
-      decoder.push(chunk);
-    } catch (error) {
-      if (error instanceof Lz4Error) return undefined;
-      throw error;
-    }
+  try {
+    return decodeSnapshotProof(await readHead(client, key, signal));
+  } catch (error) {
+    if (error instanceof Lz4Error) return undefined;
+    throw error;
   }
-  return decodeSnapshotProof(decoder.skippable);
 }
 
 /** Plain bytes of the object, where they are how the log goes on. */

@@ -1,7 +1,7 @@
 // What may begin a history and what may not: restored, missing, empty, older, replaced databases, and a rival writer.
 import fs from "node:fs";
 import path from "node:path";
-import { spawnWriter, tempDir, verifyLedger } from "@litewake-tooling/testkit";
+import { spawnWriter, tempDir, type TempDir, verifyLedger } from "@litewake-tooling/testkit";
 import { file } from "@litewake/file";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
@@ -41,16 +41,22 @@ async function refused(settings: ReplicatorOptions): Promise<{ kind?: string; me
   return line;
 }
 
+/** A database of 20 commits that was shipped once, and its restore beside it. */
+async function shippedAndRestored(folder: TempDir) {
+  const database = folder.join("app.db");
+  const replica = folder.join("replica");
+  await commit(database, 20);
+  await shipOnce({ database, replicas: [`file://${replica}`] });
+  const back = folder.join("back.db");
+  const client = await file.open({ url: `file://${replica}`, settings: {}, env: {} });
+  const result = await restore({ replicas: [{ name: "replica", client }], output: back });
+  return { replica, back, result };
+}
+
 describe("a database that was restored", () => {
   it("goes on in the same generation, without a snapshot", async () => {
     using folder = tempDir("restored");
-    const database = folder.join("app.db");
-    const replica = folder.join("replica");
-    await commit(database, 20);
-    await shipOnce({ database, replicas: [`file://${replica}`] });
-    const back = folder.join("back.db");
-    const client = await file.open({ url: `file://${replica}`, settings: {}, env: {} });
-    const result = await restore({ replicas: [{ name: "replica", client }], output: back });
+    const { replica, back, result } = await shippedAndRestored(folder);
     noteRestored(back, result);
     await using replicator = await startReplicator({ database: back, replicas: [`file://${replica}`] });
     await commit(back, 10);
@@ -63,13 +69,7 @@ describe("a database that was restored", () => {
 
   it("is not noted as restored where an application that waited for its name was faster", async () => {
     using folder = tempDir("faster");
-    const database = folder.join("app.db");
-    const replica = folder.join("replica");
-    await commit(database, 20);
-    await shipOnce({ database, replicas: [`file://${replica}`] });
-    const back = folder.join("back.db");
-    const client = await file.open({ url: `file://${replica}`, settings: {}, env: {} });
-    const result = await restore({ replicas: [{ name: "replica", client }], output: back });
+    const { replica, back, result } = await shippedAndRestored(folder);
     // Written back into the file when it is closed.
     await commit(back, 5);
     noteRestored(back, result);
@@ -80,13 +80,7 @@ describe("a database that was restored", () => {
 
   it("begins anew, and says so, once somebody has changed the file in between", async () => {
     using folder = tempDir("touched");
-    const database = folder.join("app.db");
-    const replica = folder.join("replica");
-    await commit(database, 20);
-    await shipOnce({ database, replicas: [`file://${replica}`] });
-    const back = folder.join("back.db");
-    const client = await file.open({ url: `file://${replica}`, settings: {}, env: {} });
-    const result = await restore({ replicas: [{ name: "replica", client }], output: back });
+    const { replica, back, result } = await shippedAndRestored(folder);
     noteRestored(back, result);
     // Written to and closed while nobody followed: SQLite has put the WAL back into the file and deleted it.
     await commit(back, 5);
