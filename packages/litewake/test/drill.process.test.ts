@@ -1,6 +1,9 @@
 // Drills of a running Litewake: what it proves, what it finds that somebody damaged behind its back, and what a kill leaves.
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import {
   type ManagedProcess,
   runLitewake,
@@ -189,6 +192,19 @@ describe("a kill in mid-drill", () => {
     await running?.kill9();
     await vi.waitFor(() => expect(scratch()).toEqual([]), PATIENCE);
     await vi.waitFor(() => expect(fs.existsSync(`/proc/${child}`)).toBe(false), PATIENCE);
+  });
+
+  it("of the replicator while the drill's process is still loading: it takes the folder away too", async () => {
+    const place = folder.join("litewake-drill-of-nobody");
+    fs.mkdirSync(place);
+    fs.writeFileSync(`${place}/1.hashes`, "");
+    const program = fileURLToPath(import.meta.resolve("../src/drill/drill-child.ts"));
+    const child = fork(program, [place], { execArgv: ["--conditions=@litewake/source"], stdio: "inherit" });
+    const ended = once(child, "exit");
+    // As the kernel closes the channel of a process that was killed.
+    child.disconnect();
+    await ended;
+    expect(fs.existsSync(place)).toBe(false);
   });
 
   it("of both: the next start takes it away", async () => {

@@ -37,17 +37,24 @@ try {
 }
 // A signal to the whole group is for whoever started this.
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
+let answered = false;
+process.once("disconnect", leave);
 process.once("message", (order: DrillOrder) => {
-  void answer(order);
-});
-
-async function answer(order: DrillOrder): Promise<void> {
-  let answered = false;
-  process.once("disconnect", () => {
-    if (!answered) fs.rmSync(order.task.folder, { recursive: true, force: true });
-    process.exit(0);
+  void hold(order).then((answer) => {
+    answered = true;
+    process.send?.(answer);
   });
-  const found = await hold(order);
-  answered = true;
-  process.send?.(found);
+});
+// Whoever started this may have gone while it was loading: the event has been, and the order went with the channel.
+if (!process.connected) leave();
+
+/** The folder comes by argument, since the order may never arrive. Its writers may be at work in it: hence the retries. */
+function leave(): void {
+  const [, , folder] = process.argv;
+  try {
+    if (!answered && folder !== undefined)
+      fs.rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  } finally {
+    process.exit(0);
+  }
 }

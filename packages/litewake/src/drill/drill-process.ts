@@ -31,7 +31,7 @@ async function run(order: DrillOrder, signal: AbortSignal): Promise<DrillAnswer>
   // Only the switches that say how packages are found: a debugger's port is taken already.
   const execArgv = process.execArgv.filter((word) => /^(--conditions=|--disable-warning=|--no-warnings$)/.test(word));
   // Settings may hold secrets: they go over the channel, where no list of processes shows them.
-  const child = fork(program, [], { execArgv, stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const child = fork(program, [order.task.folder], { execArgv, stdio: ["ignore", "ignore", "inherit", "ipc"] });
   const kill = (): void => void child.kill("SIGKILL");
   signal.addEventListener("abort", kill, { once: true });
   let answer: DrillAnswer | undefined;
