@@ -1,11 +1,13 @@
 // One moment over all shards and the dead letter queue, while other processes write as fast as they can.
 import fs from "node:fs";
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { judgeShards, spawnShardedWriter, tempDir } from "@litewake-tooling/testkit";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it, vi } from "vitest";
 import { listPoints } from "../../src/fleet/points.ts";
 import { restoreFleet } from "../../src/fleet/restore-fleet.ts";
+import { fence } from "../../src/shipping/fence.ts";
 import { membersIn, openStore, shardingOf, startFleet } from "../fixtures/fleet-run.ts";
 
 const SHARDS = 4;
@@ -64,6 +66,39 @@ describe("restore points", () => {
     const back = folder.join("back");
     await restoreFleet({ client, sharding, members: membersIn(back, sharding), target: { name: "again" } });
     expect(judgeShards(back, SHARDS)).toEqual(judgeShards(live, SHARDS));
+  });
+
+  it("taken behind two contested starts, with nothing shipped since, hold what was shipped before them", async () => {
+    using folder = tempDir("fenced");
+    const live = folder.join("live");
+    fs.mkdirSync(live);
+    const client = await openStore(folder.join("replica"));
+    await using writing = await spawnShardedWriter(live, SHARDS, 1);
+    const first = await startFleet({ folder: live, client, count: SHARDS });
+    await sleep(200);
+    await writing.kill9();
+    await first.stop();
+    const generationsOf = () =>
+      sharding.shards.map((name) => fs.readdirSync(folder.join(`replica/${name}/generations`)));
+    const before = generationsOf();
+    for (const name of [...sharding.shards, "dlq"]) {
+      const member = await openStore(folder.join(`replica/${name}`));
+      await fence(member);
+      await fence(member);
+    }
+    const restored = folder.join("restored");
+    await restoreFleet({ client, sharding, members: membersIn(restored, sharding) });
+    for (const at of [restored, live]) {
+      const next = await startFleet({ folder: at, client, count: SHARDS });
+      const name = path.basename(at);
+      await next.point(name);
+      await next.stop();
+      // What is restored has no WAL that a fence could have come behind. The live one may begin anew.
+      if (at === restored) expect(generationsOf()).toEqual(before);
+      const back = folder.join(`back-${name}`);
+      await restoreFleet({ client, sharding, members: membersIn(back, sharding), target: { name } });
+      expect(judgeShards(back, SHARDS)).toEqual(judgeShards(live, SHARDS));
+    }
   });
 
   it("are taken on the interval while something is committed, and not when nothing is; a time lands on the newest before it", async () => {

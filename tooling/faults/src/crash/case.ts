@@ -32,6 +32,8 @@ export interface CaseResult {
 /** Runs one case of a scenario. */
 export type Run = (what: Case) => Promise<CaseResult>;
 
+const SAID_LINES = 60;
+
 /** Keeps the score of a case while it runs. */
 export class Score {
   readonly #case: Case;
@@ -41,6 +43,7 @@ export class Score {
   readonly #beginnings: Beginning[] = [];
   readonly #counts: Counts[] = [];
   readonly #continued: string[] = [];
+  #said: readonly string[] = [];
   restores = 0;
   restoresByLitestream = 0;
   /** Prefix of the violations' lines: where in the case it was. */
@@ -50,8 +53,9 @@ export class Score {
     this.#case = what;
   }
 
-  life(point: Point | undefined, end: LifeEnd, said: string): void {
-    if (end === "failed") this.violated(`the process failed: ${said}`);
+  life(point: Point | undefined, end: LifeEnd, said: readonly string[]): void {
+    this.#said = said.slice(-SAID_LINES);
+    if (end === "failed") this.violated("the process failed");
     if (point === undefined) {
       if (end !== "stopped" && end !== "failed") this.violated(`the process did not end when asked to: ${end}`);
     } else if (end === "killed") this.#reached.push(point);
@@ -70,8 +74,10 @@ export class Score {
     this.#continued.push(...how);
   }
 
+  /** The first one comes with what the life said. */
   violated(what: string): void {
-    this.#violations.push(`${this.at}: ${what}`);
+    const said = this.#violations.length === 0 ? this.#said.map((line) => `\n    | ${line}`).join("") : "";
+    this.#violations.push(`${this.at}: ${what}${said}`);
   }
 
   /** Runs a check; what it throws is a violation too. */

@@ -6,7 +6,7 @@ import { report } from "./report.ts";
 import { scenarios } from "./scenarios.ts";
 import { runCase, sweep } from "./sweep.ts";
 
-const USAGE = `usage: npm run faults -- crash [--points N] [--seed N] [--workers N] [--minutes N] [--scenario NAME] [--only POINT[,POINT…]]
+const USAGE = `usage: npm run faults -- crash [--points N] [--density N] [--seed N] [--workers N] [--minutes N] [--scenario NAME] [--only POINT[,POINT…]]
 scenarios: ${scenarios.map(({ name }) => name).join(", ")}`;
 
 /** Answers how many cases failed. */
@@ -14,7 +14,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
     options: {
-      points: { type: "string", default: "1300" },
+      points: { type: "string", default: "1400" },
+      density: { type: "string", default: "16" },
       seed: { type: "string", default: String(Math.floor(Date.now() / 1000) % 100_000) },
       workers: { type: "string", default: "2" },
       minutes: { type: "string", default: "60" },
@@ -37,6 +38,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     scenarios: chosen,
     seed,
     points: Number(values.points),
+    density: Number(values.density),
     workers: Number(values.workers),
     forMs: Number(values.minutes) * 60_000,
     onResult: progress(),

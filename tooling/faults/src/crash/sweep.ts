@@ -16,17 +16,19 @@ export interface SweepOptions {
   /** About so many points, over all scenarios. */
   readonly points: number;
   readonly workers: number;
+  /** How many occurrences of a place are points of their own; see `occurrences`. Default: 4. */
+  readonly density?: number | undefined;
   /** No case is begun after so long. Milliseconds. */
   readonly forMs?: number;
   readonly onResult?: (result: CaseResult) => void;
 }
 
-/** Occurrences of which each is a point of its own: close together at first, then ever further apart. */
-function* occurrences(count: number): Generator<number> {
+/** Occurrences of which each is a point of its own: each of the first `density`, then ever further apart. */
+function* occurrences(count: number, density: number): Generator<number> {
   let step = 1;
   for (let n = 1; n <= count; n += step) {
     yield n;
-    if (n >= 4 * step) step *= 2;
+    if (n >= density * step) step *= 2;
   }
 }
 
@@ -37,12 +39,12 @@ export interface Points {
 }
 
 /** All points of the lives counted, the first of which began with nothing; first occurrences before second ones. */
-export function pointsOf(counts: readonly Counts[], random: Random): Points {
+export function pointsOf(counts: readonly Counts[], random: Random, density = 4): Points {
   const [begun = {}, ...rest] = counts;
   const later = mostOf(rest.length === 0 ? [begun] : rest);
   const first = mostOf([begun]);
   for (const name of later.keys()) first.delete(name);
-  return { first: inRounds(first, random), later: inRounds(later, random) };
+  return { first: inRounds(first, random, density), later: inRounds(later, random, density) };
 }
 
 function mostOf(counts: readonly Counts[]): Map<string, number> {
@@ -58,13 +60,13 @@ function mostOf(counts: readonly Counts[]): Map<string, number> {
 }
 
 // The nth occurrence of every place, before the n+1st of any.
-function inRounds(most: ReadonlyMap<string, number>, random: Random): Point[] {
+function inRounds(most: ReadonlyMap<string, number>, random: Random, density: number): Point[] {
   const rounds: Point[][] = [];
   for (const [name, count] of most) {
     const [phase = "", at = ""] = name.split(/\/(.*)/);
     let round = 0;
     // The last of many may not come again.
-    for (const occurrence of occurrences(count > 6 ? Math.floor(count * 0.7) : count))
+    for (const occurrence of occurrences(count > 6 ? Math.floor(count * 0.7) : count, density))
       (rounds[round++] ??= []).push({ phase: phase as Phase, at, occurrence });
   }
   return rounds.flatMap((round) => shuffled(round, random));
@@ -89,9 +91,13 @@ export async function runCase(scenario: Scenario, what: Case): Promise<CaseResul
 }
 
 /** Runs each scenario once, without a kill, and answers its points and that run's result. */
-export async function survey(scenario: Scenario, seed: number): Promise<{ points: Points; result: CaseResult }> {
+export async function survey(
+  scenario: Scenario,
+  seed: number,
+  density?: number,
+): Promise<{ points: Points; result: CaseResult }> {
   const result = await runCase(scenario, { scenario: scenario.name, seed, points: [] });
-  return { points: pointsOf(result.counts, seeded(seed)), result };
+  return { points: pointsOf(result.counts, seeded(seed), density), result };
 }
 
 export async function sweep(options: SweepOptions): Promise<CaseResult[]> {
@@ -104,7 +110,7 @@ export async function sweep(options: SweepOptions): Promise<CaseResult[]> {
   };
   const found = new Map<Scenario, Points>();
   await eachOf(scenarios, workers, async (scenario) => {
-    const { points, result } = await survey(scenario, seed);
+    const { points, result } = await survey(scenario, seed, options.density);
     take(result);
     found.set(scenario, points);
   });
@@ -136,7 +142,9 @@ interface PlannedCase {
 }
 
 function chainsOf({ lives }: Scenario, { first, later }: Points, share: number, random: Random): Point[][] {
-  const cases = Math.ceil(Math.min(share, first.length + later.length) / lives);
+  const full = Math.ceil(Math.min(share, first.length + later.length) / lives);
+  // Where the later ones are used up, what is left of the share is cases with a first life and little else.
+  const cases = Math.max(full, Math.min(first.length, share - later.length));
   const beginnings = first.slice(0, cases);
   const order = shuffled(later.slice(0, share - beginnings.length), random);
   const chains = Array.from({ length: cases }, (_, n) => beginnings.slice(n, n + 1));

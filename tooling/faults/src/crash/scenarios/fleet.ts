@@ -83,7 +83,7 @@ class FleetRun implements AsyncDisposable {
       const end = await life.end(points.length === 0 ? COUNTED_MS : liveMs(this.#random), async () => {
         if (isLast) await this.#killWriter();
       });
-      this.#score.life(point, end, life.process.lines.slice(-3).join("\n"));
+      this.#score.life(point, end, life.process.lines);
       if (point === undefined && end === "stopped") this.#score.counted(life.counts);
       this.#judgeLife(life);
       if (isLast) break;

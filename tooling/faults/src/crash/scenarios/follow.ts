@@ -90,7 +90,7 @@ class FollowRun {
         if (isLast) await application.stop();
       });
       if (!isLast && next === "writer-paused") application.pause();
-      this.#score.life(point, end, life.process.lines.slice(-3).join("\n"));
+      this.#score.life(point, end, life.process.lines);
       this.#judgeLife(life, before);
       if (point === undefined && end === "stopped") this.#score.counted(life.counts);
       if (isLast) break;

@@ -27,7 +27,7 @@ export async function runRestore(what: Case): Promise<CaseResult> {
     await using life = new Life({ work: "restore", point, seed: what.seed, replica, output });
     score.at = `restore ${n + 1}, ${life.name}`;
     const end = await life.itsOwnEnd();
-    score.life(point, end, life.process.lines.slice(-3).join("\n"));
+    score.life(point, end, life.process.lines);
     if (point === undefined && end === "stopped") score.counted(life.counts);
     const isThere = fs.existsSync(output);
     if (!isThere && life.has("restored")) score.violated("restored, it says, and the output is not there");
