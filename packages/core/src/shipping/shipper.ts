@@ -398,45 +398,30 @@ export class Shipper implements LogReader {
 
   async #shipSegment(course: Course, cursor: Cursor, epoch: Epoch, limit: number, signal: AbortSignal): Promise<void> {
     const { log } = this.#host;
-    if (!epoch.closed) await log.wal.sync();
-    step("segment:synced");
-    let end: SegmentEnd | undefined;
-    const coveredTo = this.#covered.epoch === epoch.number && cursor.offset === 0 ? this.#covered.offset : 0;
-    const span = {
-      epoch,
-      from: cursor.offset,
-      chain: cursor.chain,
-      limit,
-      cutAt: this.#frozenEnd ?? Math.max(coveredTo, cursor.offset + CUT_BYTES),
-      covered: this.#isCovered(epoch),
-    };
+    const covered = this.#isCovered(epoch);
+    const before = this.#underWay;
+    // From here on the WAL may not be restarted with nothing kept of it, though a snapshot holds it all.
     this.#underWay = epoch.number;
-    const plain = segmentBytes(span, log.wal, (done) => {
-      end = done;
-      this.#frozenEnd = done.end;
-    });
-    const index = this.#indexOf(epoch.number);
-    const key = segmentKey(course.generation, index, cursor.offset);
-    const head = cursor.offset === 0 ? [this.#proofHead(course.generation, index)] : [];
-    const body = await storedBody(head, plain);
-    step("segment:put");
-    const stored = await settleConflict(
-      this.target.client,
-      key,
-      () => this.#put(key, body, signal),
-      () => segmentBytes({ ...span, limit: epoch.end, cutAt: Infinity }, log.wal, () => {}),
-      signal,
-    ).catch((error: unknown) => {
-      if (causeOf(error, SegmentMoved) !== undefined && span.covered) {
-        // The body failed, so nothing was stored: the index may begin with the next WAL after all.
-        this.#underWay = undefined;
+    let putBegun = false;
+    let done: SegmentEnd;
+    try {
+      if (!epoch.closed) await log.wal.sync();
+      step("segment:synced");
+      const coveredTo = this.#covered.epoch === epoch.number && cursor.offset === 0 ? this.#covered.offset : 0;
+      const cutAt = this.#frozenEnd ?? Math.max(coveredTo, cursor.offset + CUT_BYTES);
+      const span = { epoch, from: cursor.offset, chain: cursor.chain, limit, cutAt, covered };
+      done = await this.#putSegment(course, span, signal, () => {
+        putBegun = true;
+      });
+    } catch (error) {
+      // Nothing was stored: no put was begun, or its body failed. The index may begin with the next WAL after all.
+      if (!putBegun || (covered && causeOf(error, SegmentMoved) !== undefined)) {
+        this.#underWay = before;
         if (epoch.closed) this.closed(epoch);
       }
       throw this.#ofRival(error);
-    });
-    if (end === undefined) throw new Error(`${this.target.client.url} acknowledged ${key} before it was read whole`);
+    }
     step("segment:acknowledged");
-    const done = stored === undefined ? end : await this.#endAfter(span, stored);
     this.#cursor = { epoch: epoch.number, offset: done.end, chain: done.chain };
     this.#frozenEnd = undefined;
     this.#underWay = undefined;
@@ -444,11 +429,36 @@ export class Shipper implements LogReader {
     this.#shippedSinceSnapshot = true;
     this.#host.logger("debug", "segment shipped", {
       replica: this.target.name,
-      index,
+      index: this.#indexOf(epoch.number),
       offset: cursor.offset,
       bytes: done.end - cursor.offset,
     });
     this.#host.progressed();
+  }
+
+  async #putSegment(course: Course, span: SegmentSpan, signal: AbortSignal, onPut: () => void): Promise<SegmentEnd> {
+    const { log } = this.#host;
+    const { client } = this.target;
+    let end: SegmentEnd | undefined;
+    const plain = segmentBytes(span, log.wal, (done) => {
+      end = done;
+      this.#frozenEnd = done.end;
+    });
+    const index = this.#indexOf(span.epoch.number);
+    const key = segmentKey(course.generation, index, span.from);
+    const head = span.from === 0 ? [this.#proofHead(course.generation, index)] : [];
+    const body = await storedBody(head, plain);
+    step("segment:put");
+    onPut();
+    const stored = await settleConflict(
+      client,
+      key,
+      () => this.#put(key, body, signal),
+      () => segmentBytes({ ...span, limit: span.epoch.end, cutAt: Infinity }, log.wal, () => {}),
+      signal,
+    );
+    if (end === undefined) throw new Error(`${client.url} acknowledged ${key} before it was read whole`);
+    return stored === undefined ? end : await this.#endAfter(span, stored);
   }
 
   /** The end of a segment of so many bytes, each frame proved. */

@@ -34,14 +34,20 @@ afterEach(() => {
 const commit = () => application.exec("insert into t(body) values (randomblob(2000))");
 const rows = (database: DatabaseSync): unknown => database.prepare("select count(*) as n from t").get()?.["n"];
 
-function start(client: ReplicaClient, tuning: Partial<FollowerTuning>, snapshotIntervalMs = 0): Promise<Replication> {
+function start(
+  client: ReplicaClient,
+  tuning: Partial<FollowerTuning>,
+  { snapshotIntervalMs = 0, syncIntervalMs = 10 } = {},
+): Promise<Replication> {
   const upkeep = { snapshotIntervalMs, retentionMs: 0, retentionCheckIntervalMs: HOUR_MS };
-  const replica = { name: "memory", client, syncIntervalMs: 10, ...upkeep };
+  const replica = { name: "memory", client, syncIntervalMs, ...upkeep };
   return Replication.start({
     databases: [{ path: folder.join("app.db"), replicas: [replica], tuning }],
     logger: silent,
   });
 }
+
+const saltsOf = (wal: string): Buffer => fs.readFileSync(wal).subarray(16, 24);
 
 async function restoredRows(client: ReplicaClient): Promise<unknown> {
   const output = folder.join("back.db");
@@ -58,7 +64,7 @@ it("a commit between the last look and the freeze for a snapshot is shipped befo
     // The log was looked at; not each time, since a rotation needs a moment without a commit.
     if (step === "look" && writing && looks++ % 2 > 0) commit();
   });
-  const replication = await start(client, { rotateFromBytes: 16 << 10, moveEveryMs: 1000 }, 20);
+  const replication = await start(client, { rotateFromBytes: 16 << 10, moveEveryMs: 1000 }, { snapshotIntervalMs: 20 });
   const writer = setInterval(commit, 3);
   const snapshots = async (): Promise<number> => {
     let count = 0;
@@ -118,6 +124,34 @@ it("a rotation while the first segment of an index that the snapshot covers is b
   await replication.stop();
   expect(await restoredRows(memory)).toBe(41);
 });
+
+it.each([10, 300])(
+  "a rotation just before the first segment is read, all of it in the snapshot, does not end the generation (sync each %i ms)",
+  async (syncIntervalMs) => {
+    const client = memoryClient();
+    const steps: Step[] = [];
+    let restarted: boolean | undefined;
+    watchSteps((step) => {
+      steps.push(step);
+      // While nothing is to be kept for the replica the follower rotates: what it then writes back is in the snapshot alone.
+      if (step === "generation:begun") for (let n = 0; n < 20; n++) commit();
+      if (step !== "segment:synced" || restarted !== undefined) return;
+      const before = saltsOf(`${folder.join("app.db")}-wal`);
+      commit();
+      restarted = !saltsOf(`${folder.join("app.db")}-wal`).equals(before);
+    });
+    const replication = await start(client, { rotateFromBytes: 20_000, moveEveryMs: 1 }, { syncIntervalMs });
+    await vi.waitFor(() => expect(restarted).toBeDefined(), { timeout: 10_000, interval: 5 });
+    for (let n = 0; n < 5; n++) {
+      commit();
+      await replication.sync();
+    }
+    await replication.stop();
+    expect(restarted).toBe(true);
+    expect(steps.filter((step) => step === "generation:begun")).toHaveLength(1);
+    expect(await restoredRows(client)).toBe(26);
+  },
+);
 
 it("a rotation while the first snapshot of a generation is being stored does not end that generation", async () => {
   for (let n = 0; n < 20; n++) commit();
@@ -206,7 +240,7 @@ it("a snapshot whose answer was lost is stored, and not put again and again", as
       throw new ReplicaError({ code: "Unavailable", operation: "put", key, reason: "the connection broke" });
     },
   });
-  const replication = await start(client, {}, 200);
+  const replication = await start(client, {}, { snapshotIntervalMs: 200 });
   const writer = setInterval(commit, 3);
   await vi.waitFor(() => expect(puts.length).toBeGreaterThan(2), { timeout: 20_000, interval: 20 });
   // Time for more tries, had this one not settled it.
@@ -225,7 +259,7 @@ it("a snapshot that another process left under our name stops the replica", asyn
       return inner.put(key, body, call);
     },
   });
-  const replication = await start(client, { rotateFromBytes: 16 << 10 }, 200);
+  const replication = await start(client, { rotateFromBytes: 16 << 10 }, { snapshotIntervalMs: 200 });
   const writer = setInterval(commit, 3);
   const failed = () => replication.status[0]?.replicas[0];
   await vi.waitFor(() => expect(failed()?.state).toBe("failed"), { timeout: 20_000, interval: 20 });
