@@ -40,13 +40,16 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal
 let answered = false;
 process.once("disconnect", leave);
 process.once("message", (order: DrillOrder) => {
-  void hold(order).then((answer) => {
-    answered = true;
-    process.send?.(answer);
-  });
+  void serve(order);
 });
 // Whoever started this may have gone while it was loading: the event has been, and the order went with the channel.
 if (!process.connected) leave();
+
+async function serve(order: DrillOrder): Promise<void> {
+  const answer = await hold(order);
+  answered = true;
+  process.send?.(answer);
+}
 
 /** The folder comes by argument, since the order may never arrive. Its writers may be at work in it: hence the retries. */
 function leave(): void {
