@@ -249,7 +249,7 @@ describe("a fleet", () => {
   it("proves every database, one after the other", async () => {
     using container = new Container();
     fs.mkdirSync(container.data);
-    container.configure(["verify_interval: 12s", "sync_interval: 50ms", "points: 0s"], 2);
+    container.configure(["verify_interval: 6s", "sync_interval: 50ms", "points: 0s"], 2);
     await using _writer = await spawnShardedWriter(container.data, 2, 1);
     running = container.start();
     for (const name of ["shard_0", "shard_1", "dlq"])

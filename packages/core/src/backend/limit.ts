@@ -3,7 +3,6 @@ import { abortedError, throwIfAborted } from "./abort.ts";
 import type {
   ByteStream,
   CallOptions,
-  Capabilities,
   GetOptions,
   ObjectInfo,
   PutBody,
@@ -13,6 +12,7 @@ import type {
 } from "./client.ts";
 import type { ReplicaOperation } from "./error.ts";
 import { releasing } from "./stream.ts";
+import { WrappedClient } from "./wrapped.ts";
 
 interface Waiting {
   readonly start: () => void;
@@ -90,29 +90,16 @@ export function limited(client: ReplicaClient, limit: ConcurrencyLimit): Replica
   return new LimitedClient(client, limit);
 }
 
-class LimitedClient implements ReplicaClient {
-  readonly #inner: ReplicaClient;
+class LimitedClient extends WrappedClient {
   readonly #limit: ConcurrencyLimit;
 
   constructor(inner: ReplicaClient, limit: ConcurrencyLimit) {
-    this.#inner = inner;
+    super(inner);
     this.#limit = limit;
   }
 
-  get type(): string {
-    return this.#inner.type;
-  }
-
-  get url(): string {
-    return this.#inner.url;
-  }
-
-  get capabilities(): Capabilities {
-    return this.#inner.capabilities;
-  }
-
-  async *list(prefix: string, options: CallOptions = {}): AsyncGenerator<ObjectInfo> {
-    const objects = this.#inner.list(prefix, options)[Symbol.asyncIterator]();
+  override async *list(prefix: string, options: CallOptions = {}): AsyncGenerator<ObjectInfo> {
+    const objects = this.inner.list(prefix, options)[Symbol.asyncIterator]();
     let ended = false;
     try {
       for (;;) {
@@ -126,26 +113,22 @@ class LimitedClient implements ReplicaClient {
     }
   }
 
-  async get(key: string, options: GetOptions = {}): Promise<ByteStream> {
+  override async get(key: string, options: GetOptions = {}): Promise<ByteStream> {
     const release = await this.#limit.take(options.signal, "get", key);
     try {
-      return releasing((await this.#inner.get(key, options))[Symbol.asyncIterator](), release);
+      return releasing((await this.inner.get(key, options))[Symbol.asyncIterator](), release);
     } catch (error) {
       release();
       throw error;
     }
   }
 
-  put(key: string, body: PutBody, options: PutOptions = {}): Promise<PutResult> {
-    return this.#hold(options.signal, "put", key, () => this.#inner.put(key, body, options));
+  override put(key: string, body: PutBody, options: PutOptions = {}): Promise<PutResult> {
+    return this.#hold(options.signal, "put", key, () => this.inner.put(key, body, options));
   }
 
-  delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
-    return this.#hold(options.signal, "delete", undefined, () => this.#inner.delete(keys, options));
-  }
-
-  close(): Promise<void> {
-    return this.#inner.close();
+  override delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
+    return this.#hold(options.signal, "delete", undefined, () => this.inner.delete(keys, options));
   }
 
   async #hold<T>(

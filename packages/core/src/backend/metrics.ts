@@ -2,7 +2,6 @@
 import type {
   ByteStream,
   CallOptions,
-  Capabilities,
   GetOptions,
   ObjectInfo,
   PutBody,
@@ -12,6 +11,7 @@ import type {
 } from "./client.ts";
 import { ReplicaError, type ReplicaErrorCode } from "./error.ts";
 import { releasing } from "./stream.ts";
+import { WrappedClient } from "./wrapped.ts";
 
 export type MeteredOperation = "list" | "get" | "put" | "delete";
 
@@ -70,33 +70,20 @@ export function metered(
   return new MeteredClient(client, observe, now);
 }
 
-class MeteredClient implements ReplicaClient {
-  readonly #inner: ReplicaClient;
+class MeteredClient extends WrappedClient {
   readonly #observe: (outcome: OperationOutcome) => void;
   readonly #now: () => number;
 
   constructor(inner: ReplicaClient, observe: (outcome: OperationOutcome) => void, now: () => number) {
-    this.#inner = inner;
+    super(inner);
     this.#observe = observe;
     this.#now = now;
   }
 
-  get type(): string {
-    return this.#inner.type;
-  }
-
-  get url(): string {
-    return this.#inner.url;
-  }
-
-  get capabilities(): Capabilities {
-    return this.#inner.capabilities;
-  }
-
-  async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo> {
+  override async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo> {
     const call = this.#begin("list");
     try {
-      for await (const object of this.#inner.list(prefix, options)) {
+      for await (const object of this.inner.list(prefix, options)) {
         call.objects += 1;
         yield object;
       }
@@ -108,10 +95,10 @@ class MeteredClient implements ReplicaClient {
     }
   }
 
-  async get(key: string, options?: GetOptions): Promise<ByteStream> {
+  override async get(key: string, options?: GetOptions): Promise<ByteStream> {
     const call = this.#begin("get");
     try {
-      const stream = await this.#inner.get(key, options);
+      const stream = await this.inner.get(key, options);
       call.objects = 1;
       const chunks = stream[Symbol.asyncIterator]();
       return releasing(counted(chunks, call), async () => {
@@ -125,24 +112,20 @@ class MeteredClient implements ReplicaClient {
     }
   }
 
-  async put(key: string, body: PutBody, options?: PutOptions): Promise<PutResult> {
+  override async put(key: string, body: PutBody, options?: PutOptions): Promise<PutResult> {
     return this.#settle(this.#begin("put"), async (call) => {
-      const result = await this.#inner.put(key, body, options);
+      const result = await this.inner.put(key, body, options);
       call.objects = 1;
       call.bytes = result.size;
       return result;
     });
   }
 
-  async delete(keys: readonly string[], options?: CallOptions): Promise<void> {
+  override async delete(keys: readonly string[], options?: CallOptions): Promise<void> {
     return this.#settle(this.#begin("delete"), async (call) => {
-      await this.#inner.delete(keys, options);
+      await this.inner.delete(keys, options);
       call.objects = keys.length;
     });
-  }
-
-  close(): Promise<void> {
-    return this.#inner.close();
   }
 
   #begin(operation: MeteredOperation): RunningCall {

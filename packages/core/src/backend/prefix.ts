@@ -2,7 +2,6 @@
 import type {
   ByteStream,
   CallOptions,
-  Capabilities,
   GetOptions,
   ObjectInfo,
   PutBody,
@@ -11,6 +10,7 @@ import type {
   ReplicaClient,
 } from "./client.ts";
 import { checkKey } from "./key.ts";
+import { WrappedClient } from "./wrapped.ts";
 
 export interface PrefixedOptions {
   /** Closing the sub-root closes the client. Default false: the store may have other sub-roots. */
@@ -30,52 +30,43 @@ export function prefixed(
   return new PrefixedClient(client, `${folder}/`, ownsClient);
 }
 
-class PrefixedClient implements ReplicaClient {
-  readonly #inner: ReplicaClient;
+class PrefixedClient extends WrappedClient {
   readonly #prefix: string;
   readonly #ownsInner: boolean;
 
   constructor(inner: ReplicaClient, prefix: string, ownsInner: boolean) {
-    this.#inner = inner;
+    super(inner);
     this.#prefix = prefix;
     this.#ownsInner = ownsInner;
   }
 
-  get type(): string {
-    return this.#inner.type;
+  override get url(): string {
+    return `${this.inner.url.replace(/\/$/, "")}/${this.#prefix.slice(0, -1)}`;
   }
 
-  get url(): string {
-    return `${this.#inner.url.replace(/\/$/, "")}/${this.#prefix.slice(0, -1)}`;
-  }
-
-  get capabilities(): Capabilities {
-    return this.#inner.capabilities;
-  }
-
-  async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo> {
-    for await (const object of this.#inner.list(this.#prefix + prefix, options)) {
+  override async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo> {
+    for await (const object of this.inner.list(this.#prefix + prefix, options)) {
       yield { ...object, key: object.key.slice(this.#prefix.length) };
     }
   }
 
-  async get(key: string, options?: GetOptions): Promise<ByteStream> {
-    return this.#inner.get(this.#under(key, "get"), options);
+  override async get(key: string, options?: GetOptions): Promise<ByteStream> {
+    return this.inner.get(this.#under(key, "get"), options);
   }
 
-  async put(key: string, body: PutBody, options?: PutOptions): Promise<PutResult> {
-    return this.#inner.put(this.#under(key, "put"), body, options);
+  override async put(key: string, body: PutBody, options?: PutOptions): Promise<PutResult> {
+    return this.inner.put(this.#under(key, "put"), body, options);
   }
 
-  async delete(keys: readonly string[], options?: CallOptions): Promise<void> {
-    return this.#inner.delete(
+  override async delete(keys: readonly string[], options?: CallOptions): Promise<void> {
+    return this.inner.delete(
       keys.map((key) => this.#under(key, "delete")),
       options,
     );
   }
 
-  async close(): Promise<void> {
-    if (this.#ownsInner) await this.#inner.close();
+  override async close(): Promise<void> {
+    if (this.#ownsInner) await this.inner.close();
   }
 
   // Checked before it is joined: `..` would lead out of the sub-root.

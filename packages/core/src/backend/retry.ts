@@ -4,7 +4,6 @@ import { abortedError } from "./abort.ts";
 import type {
   ByteStream,
   CallOptions,
-  Capabilities,
   GetOptions,
   ObjectInfo,
   PutBody,
@@ -15,6 +14,7 @@ import type {
 import { ReplicaError, type ReplicaOperation } from "./error.ts";
 import { compareKeys } from "./key.ts";
 import { releasing } from "./stream.ts";
+import { WrappedClient } from "./wrapped.ts";
 
 /** One failed attempt that will be followed by another. */
 export interface RetryEvent {
@@ -54,35 +54,22 @@ export function retrying(client: ReplicaClient, options: RetryOptions = {}): Rep
   return new RetryingClient(client, options);
 }
 
-class RetryingClient implements ReplicaClient {
-  readonly #inner: ReplicaClient;
+class RetryingClient extends WrappedClient {
   readonly #options: RetryOptions;
 
   constructor(inner: ReplicaClient, options: RetryOptions) {
-    this.#inner = inner;
+    super(inner);
     this.#options = options;
   }
 
-  get type(): string {
-    return this.#inner.type;
-  }
-
-  get url(): string {
-    return this.#inner.url;
-  }
-
-  get capabilities(): Capabilities {
-    return this.#inner.capabilities;
-  }
-
-  async *list(prefix: string, options: CallOptions = {}): AsyncGenerator<ObjectInfo> {
+  override async *list(prefix: string, options: CallOptions = {}): AsyncGenerator<ObjectInfo> {
     const attempts = new Attempts(this.#options, "list", prefix, options.signal);
     let last: string | undefined;
     let resumeAfter: string | undefined;
     let isOrdered = true;
     for (;;) {
       try {
-        for await (const object of this.#inner.list(prefix, options)) {
+        for await (const object of this.inner.list(prefix, options)) {
           if (object.key === last) continue;
           if (resumeAfter !== undefined && compareKeys(object.key, resumeAfter) <= 0) continue;
           isOrdered &&= last === undefined || compareKeys(object.key, last) > 0;
@@ -100,9 +87,9 @@ class RetryingClient implements ReplicaClient {
     }
   }
 
-  async get(key: string, options: GetOptions = {}): Promise<ByteStream> {
+  override async get(key: string, options: GetOptions = {}): Promise<ByteStream> {
     const attempts = new Attempts(this.#options, "get", key, options.signal);
-    const stream: Mendable = { chunks: iterate(await attempts.run(() => this.#inner.get(key, options))) };
+    const stream: Mendable = { chunks: iterate(await attempts.run(() => this.inner.get(key, options))) };
     return releasing(
       this.#resumable(key, options, attempts, stream),
       async () => void (await stream.chunks.return?.()),
@@ -130,17 +117,17 @@ class RetryingClient implements ReplicaClient {
       const length = options.length === undefined ? undefined : options.length - received;
       if (length !== undefined && length <= 0) return;
       const rest = { ...options, offset: (options.offset ?? 0) + received, length };
-      stream.chunks = iterate(await attempts.run(() => this.#inner.get(key, rest)));
+      stream.chunks = iterate(await attempts.run(() => this.inner.get(key, rest)));
     }
   }
 
-  async put(key: string, body: PutBody, options: PutOptions = {}): Promise<PutResult> {
-    if (!(body instanceof Uint8Array)) return this.#inner.put(key, body, options);
+  override async put(key: string, body: PutBody, options: PutOptions = {}): Promise<PutResult> {
+    if (!(body instanceof Uint8Array)) return this.inner.put(key, body, options);
     const attempts = new Attempts(this.#options, "put", key, options.signal);
     let unanswered = false;
     return attempts.run(async () => {
       try {
-        return await this.#inner.put(key, body, options);
+        return await this.inner.put(key, body, options);
       } catch (error) {
         if (unanswered && ReplicaError.is(error, "Conflict")) throw ambiguous(error, key);
         // Throttled and NoSpace are answers: the store took nothing. Any other failure may have come after the storing.
@@ -150,13 +137,9 @@ class RetryingClient implements ReplicaClient {
     });
   }
 
-  delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
+  override delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
     const attempts = new Attempts(this.#options, "delete", keys.length === 1 ? (keys[0] ?? "") : "", options.signal);
-    return attempts.run(() => this.#inner.delete(keys, options));
-  }
-
-  close(): Promise<void> {
-    return this.#inner.close();
+    return attempts.run(() => this.inner.delete(keys, options));
   }
 }
 

@@ -3,7 +3,6 @@
 import type {
   ByteStream,
   CallOptions,
-  Capabilities,
   GetOptions,
   ObjectInfo,
   PutBody,
@@ -28,6 +27,7 @@ import {
 import { ByteQueue } from "../codec/byte-queue.ts";
 import { isOwnKey } from "../replica/layout.ts";
 import type { AgeKeys } from "./age-keys.ts";
+import { WrappedClient } from "../backend/wrapped.ts";
 
 /** Asked for first where a range is wanted: the headers of some 40 recipients. */
 const PROBE_BYTES = 4 << 10;
@@ -49,44 +49,31 @@ interface Head {
   readonly key: Uint8Array;
 }
 
-class EncryptedClient implements ReplicaClient {
-  readonly #inner: ReplicaClient;
+class EncryptedClient extends WrappedClient {
   readonly #keys: AgeKeys;
   /** Stored before the first chunk. */
   readonly #headBytes: number;
 
   constructor(inner: ReplicaClient, keys: AgeKeys) {
-    this.#inner = inner;
+    super(inner);
     this.#keys = keys;
     this.#headBytes = headerBytes(keys.recipients) + NONCE_BYTES;
   }
 
-  get type(): string {
-    return this.#inner.type;
-  }
-
-  get url(): string {
-    return this.#inner.url;
-  }
-
-  get capabilities(): Capabilities {
-    return this.#inner.capabilities;
-  }
-
-  async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo> {
-    for await (const object of this.#inner.list(prefix, options)) {
+  override async *list(prefix: string, options?: CallOptions): AsyncGenerator<ObjectInfo> {
+    for await (const object of this.inner.list(prefix, options)) {
       yield isOwnKey(object.key) ? object : { ...object, size: openedBytes(object.size - this.#headBytes) };
     }
   }
 
-  async get(key: string, options: GetOptions = {}): Promise<ByteStream> {
+  override async get(key: string, options: GetOptions = {}): Promise<ByteStream> {
     const { offset = 0, length = Infinity } = options;
-    if (isOwnKey(key) || length <= 0) return this.#inner.get(key, options);
+    if (isOwnKey(key) || length <= 0) return this.inner.get(key, options);
     return offset === 0 && length === Infinity ? this.#whole(key, options) : this.#range(key, offset, length, options);
   }
 
-  async put(key: string, body: PutBody, options?: PutOptions): Promise<PutResult> {
-    if (isOwnKey(key)) return this.#inner.put(key, body, options);
+  override async put(key: string, body: PutBody, options?: PutOptions): Promise<PutResult> {
+    if (isOwnKey(key)) return this.inner.put(key, body, options);
     const { header, fileKey } = await this.#keys.seal();
     const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
     const payload = payloadKey(fileKey, nonce);
@@ -94,20 +81,16 @@ class EncryptedClient implements ReplicaClient {
       body instanceof Uint8Array
         ? Buffer.concat([header, nonce, sealedWhole(payload, body)])
         : joined([header, nonce], sealedStream(payload, body));
-    const result = await this.#inner.put(key, sealed, options);
+    const result = await this.inner.put(key, sealed, options);
     return { ...result, size: openedBytes(result.size - this.#headBytes) };
   }
 
-  async delete(keys: readonly string[], options?: CallOptions): Promise<void> {
-    return this.#inner.delete(keys, options);
-  }
-
-  async close(): Promise<void> {
-    return this.#inner.close();
+  override async delete(keys: readonly string[], options?: CallOptions): Promise<void> {
+    return this.inner.delete(keys, options);
   }
 
   async #whole(key: string, options: GetOptions): Promise<ByteStream> {
-    const stored = (await this.#inner.get(key, options))[Symbol.asyncIterator]();
+    const stored = (await this.inner.get(key, options))[Symbol.asyncIterator]();
     const release = async (): Promise<void> => void (await stored.return?.());
     try {
       const queue = new ByteQueue(stored);
@@ -130,7 +113,7 @@ class EncryptedClient implements ReplicaClient {
       offset: head.bytes + first * SEALED_CHUNK_BYTES,
       length: last === Infinity ? undefined : (last - first + 1) * SEALED_CHUNK_BYTES,
     };
-    const stored = (await this.#inner.get(key, { ...options, ...range }))[Symbol.asyncIterator]();
+    const stored = (await this.inner.get(key, { ...options, ...range }))[Symbol.asyncIterator]();
     const queue = new ByteQueue(stored);
     const plain = openedStream(head.key, queue, { first, last });
     const skip = offset - first * CHUNK_BYTES;
@@ -161,7 +144,7 @@ class EncryptedClient implements ReplicaClient {
 
   async #probe(key: string, options: GetOptions): Promise<Head> {
     for (let asked = PROBE_BYTES; ; asked *= 4) {
-      const stored = (await this.#inner.get(key, { ...options, offset: 0, length: asked }))[Symbol.asyncIterator]();
+      const stored = (await this.inner.get(key, { ...options, offset: 0, length: asked }))[Symbol.asyncIterator]();
       try {
         const head = await this.#head(key, new ByteQueue(stored), asked);
         if (head !== undefined) return head;
