@@ -170,13 +170,13 @@ export class ReplicaShipping {
       } catch (error) {
         if (signal.aborted) break;
         if (causeOf(error, SegmentMoved) !== undefined) {
-          await this.#pause(MOVED_RETRY_MS, false);
+          await this.#pause(MOVED_RETRY_MS);
           continue;
         }
         if (this.#restartGeneration(error)) continue;
         if (isFatal(error)) return this.#fail(error);
         this.#retrying(error, delay);
-        await this.#pause(this.#host.retryWait(delay * (0.5 + Math.random() / 2)), false);
+        await this.#pause(this.#host.retryWait(delay * (0.5 + Math.random() / 2)));
         delay = Math.min(delay * 2, LAST_RETRY_MS);
       }
     }
@@ -193,13 +193,14 @@ export class ReplicaShipping {
       this.#settleWaiters();
       this.#host.progressed();
     }
+    if (this.shipper.firstPutDueInMs === 0) await this.shipper.lookAfterFirstPut(signal);
     if (this.shipper.isPending) {
       const due =
         this.#urgent || this.shipper.pendingBytes >= EAGER_BYTES
           ? 0
           : this.#lastPut + this.target.syncIntervalMs - performance.now();
       if (due > 0) {
-        await this.#pause(due, true);
+        await this.#pause(due, "for bytes");
         if (
           !this.#urgent &&
           this.shipper.pendingBytes < EAGER_BYTES &&
@@ -214,7 +215,7 @@ export class ReplicaShipping {
       const seenAt = performance.now();
       while (!signal.aborted && this.shipper.cursor !== undefined && comparePlace(this.shipper.cursor, until) < 0) {
         if (!(await this.shipper.shipNext(signal))) {
-          await this.#pause(MOVED_RETRY_MS, false);
+          await this.#pause(MOVED_RETRY_MS);
           break;
         }
         this.#recovered();
@@ -225,12 +226,12 @@ export class ReplicaShipping {
         this.#pendingSince = this.shipper.isPending ? seenAt : undefined;
       this.#settleWaiters();
     } else if (this.#isSnapshotDue()) {
-      if (!(await this.shipper.snapshot(signal))) await this.#pause(this.target.syncIntervalMs, true);
+      if (!(await this.shipper.snapshot(signal))) await this.#pause(this.target.syncIntervalMs, "for bytes");
     } else if (this.#isRetentionDue()) {
       await this.#retain(signal);
     } else {
       this.#settleWaiters();
-      await this.#pause(undefined, true);
+      await this.#pause(this.shipper.firstPutDueInMs, "wakeable");
     }
   }
 
@@ -272,8 +273,9 @@ export class ReplicaShipping {
     return undefined;
   }
 
-  // Waits for the time given, or (`wakeable`) until something happens. Without a time there is no timer at all.
-  #pause(ms: number | undefined, wakeable: boolean): Promise<void> {
+  // Waits for the time given, or (`wakeable`) until something happens, or (`for bytes`) until it is urgent or much is there.
+  // Without a time there is no timer at all.
+  #pause(ms: number | undefined, until?: "wakeable" | "for bytes"): Promise<void> {
     return new Promise((resolve) => {
       const { signal } = this.#stop;
       let timer: NodeJS.Timeout | undefined;
@@ -285,10 +287,9 @@ export class ReplicaShipping {
       };
       if (ms !== undefined) timer = setTimeout(done, ms);
       signal.addEventListener("abort", done);
-      const waitsForBytes = wakeable && ms !== undefined;
       this.#wake = () => {
-        if (!wakeable) return;
-        if (!waitsForBytes || this.#urgent || this.shipper.pendingBytes >= EAGER_BYTES) done();
+        if (until === undefined) return;
+        if (until === "wakeable" || this.#urgent || this.shipper.pendingBytes >= EAGER_BYTES) done();
       };
       if (signal.aborted) done();
     });

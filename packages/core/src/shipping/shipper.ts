@@ -17,6 +17,7 @@ import { LastStored } from "./last-stored.ts";
 import type { LogReader } from "./live-log.ts";
 import { settleConflict, settleSnapshot, WrittenByAnother } from "./conflict.ts";
 import { resume, type Resumed } from "./resume.ts";
+import { FirstPutWatch } from "./first-put-watch.ts";
 import { type SegmentEnd, SegmentMoved, type SegmentSpan, segmentBytes } from "./segment.ts";
 import { storedBody } from "./segment-body.ts";
 import type { ShipperHost } from "./shipper-host.ts";
@@ -78,6 +79,9 @@ export class Shipper implements LogReader {
   #released = false;
   #newestSnapshot: { index: number; at: Date; takenMs?: number } | undefined;
   readonly #lastStored = new LastStored();
+  /** What this process has begun itself is under no name that another one's request could have. */
+  #hasResumed = false;
+  readonly #firstPut: FirstPutWatch;
   /** Generations that a new one takes the place of. */
   readonly #histories = new Set<string>();
   /** A moment of the store's clock, and of our own monotonic one when we heard of it. */
@@ -89,6 +93,7 @@ export class Shipper implements LogReader {
     this.target = target;
     this.#host = host;
     this.#maxIndexBytes = target.maxIndexBytes ?? MAX_INDEX_BYTES;
+    this.#firstPut = new FirstPutWatch((ms) => host.retryWait(ms));
   }
 
   /** The place up to which the replica has acknowledged everything; `undefined` before it was first reached. */
@@ -117,6 +122,16 @@ export class Shipper implements LogReader {
     if (snapshot === undefined || clock === undefined) return undefined;
     const now = performance.now();
     return Math.max(clock.atMs + (now - clock.seenMs) - snapshot.at.getTime(), now - (snapshot.takenMs ?? now));
+  }
+
+  /** Milliseconds until `lookAfterFirstPut` is due; undefined: it is not. */
+  get firstPutDueInMs(): number | undefined {
+    return this.#firstPut.dueInMs;
+  }
+
+  /** Throws `ContinuityLost` where a request of another process has replaced the first segment that this one stored. */
+  async lookAfterFirstPut(signal: AbortSignal): Promise<void> {
+    await this.#firstPut.look(this.target.client, signal);
   }
 
   /** Whether anything was shipped that the newest snapshot does not hold. */
@@ -232,6 +247,7 @@ export class Shipper implements LogReader {
     this.#newestSnapshot = found.newestSnapshot;
     this.#covered = { epoch: found.epoch, offset: 0 };
     this.#shippedSinceSnapshot = found.index > found.newestSnapshot.index || found.offset > 0;
+    this.#hasResumed = true;
   }
 
   async #beginGeneration(reason: string, signal: AbortSignal): Promise<void> {
@@ -274,6 +290,8 @@ export class Shipper implements LogReader {
     this.#previous = undefined;
     this.#frozenEnd = undefined;
     this.#forced = undefined;
+    this.#hasResumed = false;
+    this.#firstPut.end();
     this.#shippedSinceSnapshot = false;
     // The WAL may have been restarted while the snapshot was stored: nobody says so a second time.
     const begun = this.#host.log.epoch(place.epoch);
@@ -453,7 +471,12 @@ export class Shipper implements LogReader {
     const stored = await settleConflict(
       client,
       key,
-      () => this.#put(key, body, signal),
+      async () => {
+        const result = await this.#put(key, body, signal);
+        if (this.#hasResumed && !client.capabilities.putIfAbsent) this.#firstPut.begin(key, result);
+        this.#hasResumed = false;
+        return result;
+      },
       () => segmentBytes({ ...span, limit: span.epoch.end, cutAt: Infinity }, log.wal, () => {}),
       signal,
     );

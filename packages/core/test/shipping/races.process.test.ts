@@ -4,6 +4,8 @@ import fs from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MemoryClient, memoryClient } from "@litewake/conformance";
+import { collect } from "../../../conformance/src/bytes.ts";
+import { compressAll, decompressAll } from "../../src/codec/lz4-stream.ts";
 import { tempDir, type TempDir } from "@litewake-tooling/testkit";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { ReplicaClient } from "../../src/backend/client.ts";
@@ -399,4 +401,36 @@ it("a put of a killed process that comes in late does not make its history the n
   expect(after.size).toBe(before.size);
   for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(folder.join(`back.db${suffix}`), { force: true });
   expect(await restoredRows(store)).toBe(rows(application));
+});
+
+it("a late put that replaces the first segment of the next process, on a store without conditions, is seen and mended", async () => {
+  const client = memoryClient({ putIfAbsent: false });
+  commit();
+  let replication = await start(client, {});
+  commit();
+  await replication.sync();
+  await replication.stop();
+  const keysNow = async (): Promise<string[]> => {
+    const keys: string[] = [];
+    for await (const { key } of client.list("generations/")) if (key.endsWith(".wal.lz4")) keys.push(key);
+    return keys;
+  };
+  const before = await keysNow();
+  const steps: Step[] = [];
+  watchSteps((step) => steps.push(step));
+  replication = await start(client, { retryWait: (ms) => ms / 20 });
+  for (let n = 0; n < 3; n++) {
+    commit();
+    await replication.sync();
+  }
+  expect(steps).not.toContain("generation:begun");
+  const [first = ""] = (await keysNow()).filter((key) => !before.includes(key));
+  const plain = decompressAll(await collect(await client.get(first)));
+  // As the process before had it under way: less was committed then.
+  await client.put(first, compressAll(plain.subarray(0, 32 + 4120)));
+  await vi.waitFor(() => expect(steps).toContain("generation:written"), { timeout: 10_000, interval: 5 });
+  await replication.sync();
+  await replication.stop();
+  expect(steps.filter((step) => step === "generation:begun")).toHaveLength(1);
+  expect(await restoredRows(client)).toBe(5);
 });

@@ -1,10 +1,13 @@
 // `litewake verify` from outside: what it prints, where, and its exit code.
 import fs from "node:fs";
+import path from "node:path";
 import { type RunResult, runLitewake, spawnShardedWriter, type TempDir, tempDir } from "@litewake-tooling/testkit";
+import { collect } from "../../../conformance/src/bytes.ts";
 import type { FleetVerifyReport, VerifyReport } from "@litewake/core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { verify } from "../../src/embed/verify.ts";
 import { Container } from "../fleet/container.ts";
+import { sampleGeneration, sampleReplica } from "../../../core/test/fixtures/sample-replica.ts";
 import { openDatabase } from "./database.ts";
 
 const NO_CONFIG = { LITEWAKE_CONFIG: undefined, LITESTREAM_CONFIG: undefined };
@@ -111,6 +114,30 @@ describe("a single database", () => {
     const both = await litewake("verify", "-json", "-config", "both.yml");
     expect(both.code).toBe(5);
     expect(JSON.parse(both.stdout)).toMatchObject({ replicas: [{ sound: true }, { replica: "bad", sound: false }] });
+  });
+
+  it("of a fleet, by its own URL: what retention leaves out behind a pinned point is no damage", async () => {
+    const root = folder.join("fleet");
+    const { client } = await sampleReplica(fs.mkdtempSync(folder.join("sample-")), { snapshots: [0, 2] });
+    for await (const { key, modifiedAt } of client.list("")) {
+      if (key.includes("/wal/00000001_")) continue;
+      const file = `${root}/shop/${key}`;
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      fs.writeFileSync(file, await collect(await client.get(key)));
+      fs.utimesSync(file, modifiedAt, modifiedAt);
+    }
+    expect((await litewake("verify", `file://${root}/shop`)).code).toBe(5);
+    fs.mkdirSync(`${root}/litewake/pins`, { recursive: true });
+    const pin = {
+      version: 1,
+      name: "kept",
+      takenAt: new Date(),
+      epoch: 0,
+      databases: { shop: [sampleGeneration, 0, 0, 0] },
+    };
+    fs.writeFileSync(`${root}/litewake/pins/kept.json`, JSON.stringify(pin));
+    const { code, stderr } = await litewake("verify", `file://${root}/shop/`);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/ is proved restorable up to /) });
   });
 
   it("leaves nothing behind", async () => {

@@ -22,7 +22,7 @@ export interface Verdict {
   readonly problems: readonly string[];
   readonly figures: Readonly<Record<string, number>>;
   readonly drawn: Readonly<Partial<Record<Fault, number>>>;
-  /** What the replicators said, for a failure. */
+  /** What the replicators said and the store holds, for a failure. */
   readonly said: readonly string[];
 }
 
@@ -127,7 +127,7 @@ export class Trial {
       problems: this.#problems,
       figures: this.#figures,
       drawn: this.#fates.drawn,
-      said: subject.said.map((event) => JSON.stringify(event)),
+      said: [...subject.said.map((event) => JSON.stringify(event)), ...this.#stored()],
     };
   }
 
@@ -141,6 +141,13 @@ export class Trial {
       subject.start();
       await subject.synced(HEALED_MS);
     }
+  }
+
+  /** What the store holds at the end, oldest first. */
+  #stored(): string[] {
+    return [...this.#store.objects]
+      .sort(([, a], [, b]) => a.modifiedAt.getTime() - b.modifiedAt.getTime())
+      .map(([key, { modifiedAt, bytes }]) => `stored ${modifiedAt.toISOString()} ${key} ${bytes.byteLength}`);
   }
 
   #count(what: string, by = 1): void {
@@ -240,13 +247,23 @@ export class Trial {
 
   async #judge(moment: number, acknowledged: number, what: string): Promise<void> {
     const client = prefixed(memoryClient({ objects: this.#store.at(moment) }), FOLDER);
+    const isReplaced = this.#isReplaced(moment);
     try {
-      await restored(client, (made) => this.#take(made, what, acknowledged));
-      this.#count("moments");
+      await restored(client, (made) => this.#take(made, what, isReplaced ? 0 : acknowledged));
+      this.#count(isReplaced ? "replaced" : "moments");
     } catch (error) {
-      if (acknowledged > 0)
+      if (acknowledged > 0 && !isReplaced)
         this.#problems.push(`${what}: ${acknowledged} rows were acknowledged, but ${lineOf(error)}`);
     }
+  }
+
+  /**
+   * Without conditions nobody can keep what a killed process had under way from replacing what the next one stored: from then on
+   * until that one has seen it and has begun anew, no state can be asked for.
+   */
+  #isReplaced(moment: number): boolean {
+    if (this.#plan.replicator.putIfAbsent) return false;
+    return this.#store.replacements().some(({ from, to }) => moment >= from && moment < to);
   }
 
   /** Every instant of the window can be restored from what the store holds at the end. */

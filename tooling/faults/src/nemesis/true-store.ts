@@ -53,8 +53,37 @@ export class TrueStore extends MemoryClient {
     return objects;
   }
 
-  /** The moments just after something was deleted, and after something was stored under an older name or again. */
+  /** The moments just after something was deleted. */
   deletions(): number[] {
     return this.#journal.changes.flatMap(({ object }, n) => (object === undefined ? [n + 1] : []));
+  }
+
+  /**
+   * From each moment at which an object became another one, to that of the next generation's first snapshot; the end of the
+   * second is open.
+   */
+  replacements(): { readonly from: number; readonly to: number }[] {
+    const { changes } = this.#journal;
+    const spans: { from: number; to: number }[] = [];
+    const seen = new Map<string, StoredObject>();
+    const begun = new Set<string>();
+    for (const [n, { key, object }] of changes.entries()) {
+      const before = seen.get(key);
+      const [generation = ""] = /generations\/[0-9a-f]{16}\/snapshots/.exec(key) ?? [];
+      if (object !== undefined && generation !== "" && !begun.has(generation)) {
+        begun.add(generation);
+        for (const span of spans) span.to = Math.min(span.to, n + 1);
+      }
+      if (
+        key.includes("/wal/") &&
+        object !== undefined &&
+        before !== undefined &&
+        Buffer.compare(object.bytes, before.bytes) !== 0
+      )
+        spans.push({ from: n + 1, to: Number.POSITIVE_INFINITY });
+      if (object === undefined) seen.delete(key);
+      else seen.set(key, object);
+    }
+    return spans;
   }
 }

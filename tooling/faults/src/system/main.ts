@@ -69,6 +69,15 @@ function inNamespace(argv: readonly string[]): never {
   const program = unshare.find((file) => fs.existsSync(file));
   if (program === undefined || process.execve === undefined) throw new Error("unshare(1) of util-linux is needed");
   const dispatcher = fileURLToPath(new URL("../main.ts", import.meta.url));
-  const args = ["--mount", "--propagation", "private", process.execPath, dispatcher, "system", ...argv];
+  const args = [
+    "--mount",
+    "--propagation",
+    "private",
+    process.execPath,
+    ...process.execArgv,
+    dispatcher,
+    "system",
+    ...argv,
+  ];
   return process.execve(program, [program, ...args], { ...process.env, [INSIDE]: "1" });
 }

@@ -2,7 +2,7 @@
 import { LitewakeError, type Pin, readPins, type VerifyReport } from "@litewake/core";
 import { verify as verifyReplica } from "@litewake/core/verify";
 import { ReplicaError } from "@litewake/core/backend";
-import type { Config, FleetConfig } from "../../config/config.ts";
+import type { Config, FleetConfig, ReplicaConfig } from "../../config/config.ts";
 import { nameOf } from "../../config/read-fleet.ts";
 import { FleetProgress } from "../../fleet/fleet-progress.ts";
 import { verifyDatabases } from "../../fleet/verifying.ts";
@@ -89,15 +89,29 @@ async function verifyOne(name: string, { target, patienceMs, ...how }: How): Pro
 }
 
 /** What retention keeps of a database of a fleet, however old. */
-async function pinsOf({ database, config }: Target): Promise<Pin[]> {
-  if (config?.fleet === undefined || database === undefined) return [];
-  const name = nameOf(config.fleet, database);
-  const client = await openConfigured(config.fleet.root, config);
+async function pinsOf({ database, config, replicas }: Target): Promise<readonly Pin[]> {
+  if (config?.fleet !== undefined && database !== undefined)
+    return pinsIn(config.fleet.root, nameOf(config.fleet, database), config);
+  const [replica] = replicas;
+  const above = database === undefined && replica?.url !== undefined ? aboveOf(replica.url) : undefined;
+  if (replica === undefined || above === undefined) return [];
+  // A URL may be of a fleet's database: then the pins lie above it. Whoever may read one database only, has none.
+  return pinsIn({ ...replica, url: above.url, age: undefined }, above.name).catch(() => []);
+}
+
+async function pinsIn(root: ReplicaConfig, name: string, config?: Config): Promise<readonly Pin[]> {
+  const client = await openConfigured(root, config);
   try {
     return (await readPins(client)).flatMap(({ places }) => places.get(name) ?? []);
   } finally {
     await client.close();
   }
+}
+
+/** The place above a URL's, and the name that it has there. */
+export function aboveOf(url: string): { readonly url: string; readonly name: string } | undefined {
+  const [, place, name = "", query = ""] = /^([a-z][a-z0-9+.-]*:\/\/[^?]+)\/([^/?]+)\/*(\?.*)?$/i.exec(url) ?? [];
+  return place === undefined ? undefined : { url: `${place}${query}`, name };
 }
 
 function answer(flags: ParsedArguments, answers: readonly Answer[]): number {
