@@ -23,7 +23,8 @@ db.close()
 
 /** Somebody holds the write lock for long while the application waits. */
 async function held(world: World, begin: string): Promise<void> {
-  const application = await world.application(world.random.pick([{}, ROTATING]));
+  // Longer than the full form holds the lock.
+  const application = await world.application({ ...world.random.pick([{}, ROTATING]), busyTimeoutMs: 20_000 });
   const owner = new DatabaseSync(world.database, { timeout: 10_000 });
   owner.exec(`${begin}; create table if not exists late(x); insert into late values (1)`);
   await sleep(world.between(1000, 2500));
