@@ -1,7 +1,7 @@
 // Where a replica stands at a start, and whether the live log continues it.
 import { AgeKeyError } from "../codec/age-error.ts";
 import { LitewakeError } from "../errors.ts";
-import type { GenerationRecord } from "../replica/catalog.ts";
+import type { Catalog, GenerationRecord } from "../replica/catalog.ts";
 import { step } from "../steps.ts";
 import { formatPosition, type Generation } from "../replica/position.ts";
 import type { ChainState } from "../wal/frame-chain.ts";
@@ -47,11 +47,21 @@ export async function resume(target: ShipperTarget, host: ShipperHost, signal: A
 async function lookUp(target: ShipperTarget, host: ShipperHost, signal: AbortSignal): Promise<Found> {
   const { catalog, record } = await newestGeneration(target.client, { signal });
   const generations = catalog.generations.map(({ generation }) => generation);
-  return { ...(await decide(record, target, host, signal)), newestAt: catalog.newestAt, generations };
+  return { ...(await decide(record, catalog, target, host, signal)), newestAt: catalog.newestAt, generations };
+}
+
+/**
+ * The last generation that this host has begun, if nothing of it is there: its snapshot may come in late, and would be the
+ * newest truth by its date. Only the first snapshot of another generation can say that it is not.
+ */
+function begunOnly({ client }: ShipperTarget, host: ShipperHost, { generations }: Catalog): string | undefined {
+  const last = host.begun(client.url).at(-1);
+  return generations.some(({ generation }) => generation === last) ? undefined : last;
 }
 
 async function decide(
   record: GenerationRecord | undefined,
+  catalog: Catalog,
   target: ShipperTarget,
   host: ShipperHost,
   signal: AbortSignal,
@@ -67,6 +77,9 @@ async function decide(
   }
   step("resume:read");
   const found = decideContinuity(tail, target.client.url, host.evidence());
+  const late = begunOnly(target, host, catalog);
+  if (late !== undefined && found.kind !== "unproven")
+    return { kind: "new", reason: `generation ${late} was begun, and its first snapshot may still be stored` };
   const { generation, newestSnapshot } = tail;
   const epoch = host.log.current.number;
   const base = { kind: "resumed" as const, generation, newestSnapshot };

@@ -434,3 +434,32 @@ it("a late put that replaces the first segment of the next process, on a store w
   expect(steps.filter((step) => step === "generation:begun")).toHaveLength(1);
   expect(await restoredRows(client)).toBe(5);
 });
+
+it("a history that goes on although another one was begun does not go on unnamed: the other one's snapshot comes in late", async () => {
+  const client = memoryClient();
+  for (let n = 0; n < 20; n++) commit();
+  await (await start(client, {})).stop();
+  let blind = true;
+  const late: { key: string; bytes: Uint8Array }[] = [];
+  const network = overriding(client, {
+    async *list(prefix, call) {
+      // A listing that was older than the objects, as stores have given them.
+      if (!blind) yield* client.list(prefix, call);
+      blind = false;
+    },
+    put: async (key, body, call) => {
+      if (!key.includes("/snapshots/") || late.length > 0) return client.put(key, body, call);
+      late.push({ key, bytes: body instanceof Uint8Array ? body : await collect(body) });
+      throw new ReplicaError({ code: "Unavailable", operation: "put", key, reason: "the request timed out" });
+    },
+  });
+  const replication = await start(network, { retryWait: () => 10 });
+  for (let n = 0; n < 3; n++) {
+    commit();
+    await replication.sync();
+  }
+  await replication.stop();
+  for (const { key, bytes } of late) await client.put(key, bytes);
+  expect(late).toHaveLength(1);
+  expect(await restoredRows(client)).toBe(23);
+});
