@@ -109,7 +109,7 @@ async function pinsIn(root: ReplicaConfig, name: string, config?: Config): Promi
 }
 
 /** The place above a URL's, and the name that it has there. */
-export function aboveOf(url: string): { readonly url: string; readonly name: string } | undefined {
+function aboveOf(url: string): { readonly url: string; readonly name: string } | undefined {
   const [, place, name = "", query = ""] = /^([a-z][a-z0-9+.-]*:\/\/[^?]+)\/([^/?]+)\/*(\?.*)?$/i.exec(url) ?? [];
   return place === undefined ? undefined : { url: `${place}${query}`, name };
 }
