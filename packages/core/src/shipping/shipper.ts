@@ -72,6 +72,8 @@ export class Shipper implements LogReader {
   #previous: PreviousEnd | undefined;
   /** End of the segment whose put has begun: a repetition must hold the same bytes. */
   #frozenEnd: number | undefined;
+  /** The epoch that the snapshot holds whole and whose WAL is no more there: nothing of it is left to ship. */
+  #gone: number | undefined;
   /** The epoch of which a segment's put has begun and is not acknowledged: its bytes are needed, whatever a snapshot holds. */
   #underWay: number | undefined;
   /** Places at which a segment must end, oldest first. */
@@ -98,7 +100,9 @@ export class Shipper implements LogReader {
 
   /** The place up to which the replica has acknowledged everything; `undefined` before it was first reached. */
   get cursor(): LogPlace | undefined {
-    return this.#cursor;
+    const cursor = this.#cursor;
+    const isInSnapshot = cursor !== undefined && cursor.offset === 0 && cursor.epoch === this.#gone;
+    return isInSnapshot ? this.#covered : cursor;
   }
 
   /** The same place as the replica names it. */
@@ -179,7 +183,7 @@ export class Shipper implements LogReader {
   }
 
   get isPending(): boolean {
-    const cursor = this.#cursor;
+    const { cursor } = this;
     return cursor === undefined || comparePlace(cursor, this.#host.log.current.place) < 0;
   }
 
@@ -287,6 +291,7 @@ export class Shipper implements LogReader {
     this.#covered = place;
     this.#cuts = [];
     this.#underWay = undefined;
+    this.#gone = undefined;
     this.#previous = undefined;
     this.#frozenEnd = undefined;
     this.#forced = undefined;
@@ -315,7 +320,7 @@ export class Shipper implements LogReader {
       (place) => this.#indexOf(place.epoch),
       signal,
       async (place) => {
-        while (this.#cursor !== undefined && comparePlace(this.#cursor, place) < 0) {
+        while (this.cursor !== undefined && comparePlace(this.cursor, place) < 0) {
           // Without a turn of the event loop nothing that is missing could ever be seen.
           if (!(await this.shipNext(signal))) await sleep(UNSEEN_RETRY_MS, undefined, { signal });
         }
@@ -435,6 +440,8 @@ export class Shipper implements LogReader {
       // Nothing was stored: no put was begun, or its body failed. The index may begin with the next WAL after all.
       if (!putBegun || (covered && causeOf(error, SegmentMoved) !== undefined)) {
         this.#underWay = before;
+        // Truncated, or reset by somebody's RESTART, it is closed by the next commit only, which may never come.
+        if (this.#isCovered(epoch) && causeOf(error, SegmentMoved) !== undefined) this.#gone = epoch.number;
         if (epoch.closed) this.closed(epoch);
       }
       throw this.#ofRival(error);

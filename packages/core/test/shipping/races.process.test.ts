@@ -155,6 +155,28 @@ it.each([10, 300])(
   },
 );
 
+it("a truncation before the first segment is read, all of it in the snapshot, and no commit after it, leaves nothing pending", async () => {
+  for (let n = 0; n < 20; n++) commit();
+  application.exec("pragma wal_checkpoint(passive)");
+  const client = memoryClient();
+  const steps: Step[] = [];
+  watchSteps((step) => {
+    steps.push(step);
+    if (step === "generation:begun") application.exec("pragma wal_checkpoint(truncate)");
+  });
+  // Nothing is kept beside the WAL.
+  const replication = await start(client, { spoolLimitBytes: 0 });
+  expect(fs.statSync(`${folder.join("app.db")}-wal`).size).toBe(0);
+  await replication.sync({ signal: AbortSignal.timeout(10_000) });
+  expect(await restoredRows(client)).toBe(20);
+  commit();
+  await replication.sync();
+  await replication.stop();
+  expect(steps.filter((step) => step === "generation:begun")).toHaveLength(1);
+  for (const suffix of ["", "-wal", "-shm"]) fs.rmSync(folder.join(`back.db${suffix}`), { force: true });
+  expect(await restoredRows(client)).toBe(21);
+});
+
 it("a rotation while the first snapshot of a generation is being stored does not end that generation", async () => {
   for (let n = 0; n < 20; n++) commit();
   application.exec("pragma wal_checkpoint(passive)");
