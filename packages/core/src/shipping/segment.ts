@@ -52,10 +52,12 @@ export async function* segmentBytes(
 ): AsyncGenerator<Uint8Array> {
   const { epoch, limit } = span;
   const size = frameBytes(epoch.pageSize);
+  // Of a closed WAL all comes from the spool: read again, it would be the same.
+  const reads = { span, wal, again: !epoch.closed || epoch.spool === undefined };
   let at = span.from;
   let chain: FrameChain;
   if (at === 0) {
-    const header = readHeader(span, wal);
+    const header = readHeader(reads);
     chain = header.chain;
     at = WAL_HEADER_BYTES;
     yield header.bytes;
@@ -82,7 +84,7 @@ export async function* segmentBytes(
       return;
     }
     // A read may be short where the spool's part of the log ends; a frame that does not continue the chain may not be.
-    if (proven === 0 || proven < count - (count % size)) throw brokenAt(span, wal, at + proven, chain.broken);
+    if (proven === 0 || proven < count - (count % size)) throw brokenAt(reads, at + proven, chain.broken);
     at += proven;
     yield bytes.subarray(0, proven);
     // A long segment must not keep the mark from moving: what it frees late, one commit of the application pays for.
@@ -117,22 +119,30 @@ function advanceToCut(
   return done;
 }
 
-function readHeader(span: SegmentSpan, wal: WalFile): { bytes: Uint8Array; chain: FrameChain } {
+interface Reads {
+  readonly span: SegmentSpan;
+  readonly wal: WalFile;
+  /** Whether it may be otherwise if it is read again. */
+  readonly again: boolean;
+}
+
+function readHeader(reads: Reads): { bytes: Uint8Array; chain: FrameChain } {
+  const { span, wal } = reads;
   const bytes = Buffer.alloc(WAL_HEADER_BYTES);
   const count = span.epoch.read(wal, bytes, 0);
   const header = count === WAL_HEADER_BYTES ? parseWalHeader(bytes) : undefined;
   const expected = span.epoch.header;
   if (header === undefined || expected === undefined || !sameWal(header, expected)) {
-    throw brokenAt(span, wal, 0, undefined);
+    throw brokenAt(reads, 0, undefined);
   }
   return { bytes, chain: FrameChain.fromHeader(header) };
 }
 
-function brokenAt(span: SegmentSpan, wal: WalFile, offset: number, why: string | undefined): Error {
+function brokenAt({ span, wal, again }: Reads, offset: number, why: string | undefined): Error {
   const live = wal.header();
   const expected = span.epoch.header;
   const moved = span.epoch.closed || live === undefined || expected === undefined || !sameWal(live, expected);
-  if (moved && (span.covered || span.epoch.spool !== undefined)) return new SegmentMoved();
+  if (moved && again && (span.covered || span.epoch.spool !== undefined)) return new SegmentMoved();
   return new ContinuityLost(
     `diverged: the frame at byte ${offset} of the WAL does not continue what was shipped (${why ?? "header"})`,
   );
