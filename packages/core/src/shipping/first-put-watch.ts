@@ -9,6 +9,7 @@ const LOOKS_MS = [2000, 10_000, 60_000, 600_000];
 
 export class FirstPutWatch {
   readonly #wait: (ms: number) => number;
+  #isExpected = false;
   #watched: { readonly key: string; readonly stored: PutResult; readonly sinceMs: number } | undefined;
   #looks = 0;
 
@@ -17,13 +18,21 @@ export class FirstPutWatch {
     this.#wait = wait;
   }
 
-  /** The first segment of a history that another process has begun. */
-  begin(key: string, stored: PutResult): void {
+  /** A history goes on that another process has written to: what is stored first is the one to watch. */
+  expect(): void {
+    this.#isExpected = true;
+  }
+
+  stored(key: string, stored: PutResult): void {
+    if (!this.#isExpected) return;
+    this.#isExpected = false;
     this.#watched = { key, stored, sinceMs: performance.now() };
     this.#looks = 0;
   }
 
+  /** What a process has begun itself is under no name that another one's request could have. */
   end(): void {
+    this.#isExpected = false;
     this.#watched = undefined;
   }
 

@@ -193,7 +193,8 @@ export class ReplicaShipping {
       this.#settleWaiters();
       this.#host.progressed();
     }
-    if (this.shipper.firstPutDueInMs === 0) await this.shipper.lookAfterFirstPut(signal);
+    const { firstPut } = this.shipper;
+    if (firstPut.dueInMs === 0) await firstPut.look(this.target.client, signal);
     if (this.shipper.isPending) {
       const due =
         this.#urgent || this.shipper.pendingBytes >= EAGER_BYTES
@@ -231,7 +232,7 @@ export class ReplicaShipping {
       await this.#retain(signal);
     } else {
       this.#settleWaiters();
-      await this.#pause(this.shipper.firstPutDueInMs, "wakeable");
+      await this.#pause(firstPut.dueInMs, "wakeable");
     }
   }
 

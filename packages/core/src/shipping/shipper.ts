@@ -62,6 +62,8 @@ interface Course {
 
 export class Shipper implements LogReader {
   readonly target: ShipperTarget;
+  /** To be looked at when it is due. */
+  readonly firstPut: FirstPutWatch;
   readonly #host: ShipperHost;
   readonly #maxIndexBytes: number;
   #course: Course | undefined;
@@ -81,9 +83,6 @@ export class Shipper implements LogReader {
   #released = false;
   #newestSnapshot: { index: number; at: Date; takenMs?: number } | undefined;
   readonly #lastStored = new LastStored();
-  /** What this process has begun itself is under no name that another one's request could have. */
-  #hasResumed = false;
-  readonly #firstPut: FirstPutWatch;
   /** Generations that a new one takes the place of. */
   readonly #histories = new Set<string>();
   /** A moment of the store's clock, and of our own monotonic one when we heard of it. */
@@ -95,7 +94,7 @@ export class Shipper implements LogReader {
     this.target = target;
     this.#host = host;
     this.#maxIndexBytes = target.maxIndexBytes ?? MAX_INDEX_BYTES;
-    this.#firstPut = new FirstPutWatch((ms) => host.retryWait(ms));
+    this.firstPut = new FirstPutWatch((ms) => host.retryWait(ms));
   }
 
   /** The place up to which the replica has acknowledged everything; `undefined` before it was first reached. */
@@ -126,16 +125,6 @@ export class Shipper implements LogReader {
     if (snapshot === undefined || clock === undefined) return undefined;
     const now = performance.now();
     return Math.max(clock.atMs + (now - clock.seenMs) - snapshot.at.getTime(), now - (snapshot.takenMs ?? now));
-  }
-
-  /** Milliseconds until `lookAfterFirstPut` is due; undefined: it is not. */
-  get firstPutDueInMs(): number | undefined {
-    return this.#firstPut.dueInMs;
-  }
-
-  /** Throws `ContinuityLost` where a request of another process has replaced the first segment that this one stored. */
-  async lookAfterFirstPut(signal: AbortSignal): Promise<void> {
-    await this.#firstPut.look(this.target.client, signal);
   }
 
   /** Whether anything was shipped that the newest snapshot does not hold. */
@@ -251,7 +240,7 @@ export class Shipper implements LogReader {
     this.#newestSnapshot = found.newestSnapshot;
     this.#covered = { epoch: found.epoch, offset: 0 };
     this.#shippedSinceSnapshot = found.index > found.newestSnapshot.index || found.offset > 0;
-    this.#hasResumed = true;
+    if (!this.target.client.capabilities.putIfAbsent) this.firstPut.expect();
   }
 
   async #beginGeneration(reason: string, signal: AbortSignal): Promise<void> {
@@ -295,8 +284,7 @@ export class Shipper implements LogReader {
     this.#previous = undefined;
     this.#frozenEnd = undefined;
     this.#forced = undefined;
-    this.#hasResumed = false;
-    this.#firstPut.end();
+    this.firstPut.end();
     this.#shippedSinceSnapshot = false;
     // The WAL may have been restarted while the snapshot was stored: nobody says so a second time.
     const begun = this.#host.log.epoch(place.epoch);
@@ -437,11 +425,12 @@ export class Shipper implements LogReader {
         putBegun = true;
       });
     } catch (error) {
+      const hasMoved = causeOf(error, SegmentMoved) !== undefined;
       // Nothing was stored: no put was begun, or its body failed. The index may begin with the next WAL after all.
-      if (!putBegun || (covered && causeOf(error, SegmentMoved) !== undefined)) {
+      if (!putBegun || (covered && hasMoved)) {
         this.#underWay = before;
         // Truncated, or reset by somebody's RESTART, it is closed by the next commit only, which may never come.
-        if (this.#isCovered(epoch) && causeOf(error, SegmentMoved) !== undefined) this.#gone = epoch.number;
+        if (hasMoved && this.#isCovered(epoch)) this.#gone = epoch.number;
         if (epoch.closed) this.closed(epoch);
       }
       throw this.#ofRival(error);
@@ -480,8 +469,7 @@ export class Shipper implements LogReader {
       key,
       async () => {
         const result = await this.#put(key, body, signal);
-        if (this.#hasResumed && !client.capabilities.putIfAbsent) this.#firstPut.begin(key, result);
-        this.#hasResumed = false;
+        this.firstPut.stored(key, result);
         return result;
       },
       () => segmentBytes({ ...span, limit: span.epoch.end, cutAt: Infinity }, log.wal, () => {}),

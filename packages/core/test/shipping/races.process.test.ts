@@ -377,10 +377,7 @@ it("a put of a killed process that comes in late does not make its history the n
     overriding(store, {
       put: async (key, body, options) => {
         if (!isLost(key)) return store.put(key, body, options);
-        const chunks: Uint8Array[] = [];
-        if (body instanceof Uint8Array) chunks.push(body);
-        else for await (const chunk of body) chunks.push(chunk.slice());
-        late.push({ key, body: Buffer.concat(chunks) });
+        late.push({ key, body: body instanceof Uint8Array ? body : await collect(body) });
         throw new ReplicaError({ code: "Unavailable", operation: "put", key, reason: "no answer" });
       },
     });

@@ -233,9 +233,10 @@ export class Trial {
   async #judgeMoments(): Promise<void> {
     const deletions = this.#store.deletions().map((moment) => this.#markBefore(moment));
     const arrivals = this.#arrivals.map((moment) => this.#markBefore(moment));
+    const isReplaced = this.#replaced();
     for (const marks of [this.#marks, deletions, arrivals]) {
       for (const { moment, acknowledged } of spread(marks, MOMENTS)) {
-        await this.#judge(moment, acknowledged, `the store at its change ${moment}`);
+        await this.#judge(moment, isReplaced(moment) ? undefined : acknowledged, `the store at its change ${moment}`);
       }
     }
   }
@@ -245,14 +246,14 @@ export class Trial {
     return { acknowledged: last?.acknowledged ?? 0, newestAt: last?.newestAt ?? new Date(0), moment };
   }
 
-  async #judge(moment: number, acknowledged: number, what: string): Promise<void> {
+  /** `acknowledged` undefined: no state can be asked for, but what is restored must be one. */
+  async #judge(moment: number, acknowledged: number | undefined, what: string): Promise<void> {
     const client = prefixed(memoryClient({ objects: this.#store.at(moment) }), FOLDER);
-    const isReplaced = this.#isReplaced(moment);
     try {
-      await restored(client, (made) => this.#take(made, what, isReplaced ? 0 : acknowledged));
-      this.#count(isReplaced ? "replaced" : "moments");
+      await restored(client, (made) => this.#take(made, what, acknowledged ?? 0));
+      this.#count(acknowledged === undefined ? "replaced" : "moments");
     } catch (error) {
-      if (acknowledged > 0 && !isReplaced)
+      if (acknowledged !== undefined && acknowledged > 0)
         this.#problems.push(`${what}: ${acknowledged} rows were acknowledged, but ${lineOf(error)}`);
     }
   }
@@ -261,9 +262,9 @@ export class Trial {
    * Without conditions nobody can keep what a killed process had under way from replacing what the next one stored: from then on
    * until that one has seen it and has begun anew, no state can be asked for.
    */
-  #isReplaced(moment: number): boolean {
-    if (this.#plan.replicator.putIfAbsent) return false;
-    return this.#store.replacements().some(({ from, to }) => moment >= from && moment < to);
+  #replaced(): (moment: number) => boolean {
+    const spans = this.#plan.replicator.putIfAbsent ? [] : this.#store.replacements();
+    return (moment) => spans.some(({ from, to }) => moment >= from && moment < to);
   }
 
   /** Every instant of the window can be restored from what the store holds at the end. */
