@@ -2,18 +2,18 @@
 import { hash } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
 
-/** A digest over all rows of the benchmark's table, in their order. */
-export function contentOf(file: string): string {
+/** A digest over all rows of a table, in their order. */
+export function contentOf(file: string, table: "event" | "big" = "event"): string {
   const database = new DatabaseSync(file);
   try {
     let rows = 0;
     let digest = "";
-    for (const { id, key, body } of database.prepare("select id, key, body from event order by id").iterate()) {
+    for (const row of database.prepare(`select * from ${table} order by id`).iterate()) {
       rows += 1;
-      digest = hash(
-        "sha256",
-        Buffer.concat([Buffer.from(`${digest}${String(id)}${String(key)}`), Buffer.from(body as Uint8Array)]),
+      const values = Object.values(row).map((value) =>
+        value instanceof Uint8Array ? value : Buffer.from(String(value)),
       );
+      digest = hash("sha256", Buffer.concat([Buffer.from(digest), ...values]));
     }
     return `${rows} ${digest}`;
   } finally {

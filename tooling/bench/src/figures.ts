@@ -56,6 +56,12 @@ export class Rounds {
     return median(left.map((value, n) => value / (right[n] ?? Number.NaN)));
   }
 
+  /** The middle of each round's own difference. */
+  difference(of: Side, to: Side): number {
+    const [left = [], right = []] = [this.#values.get(of), this.#values.get(to)];
+    return median(left.map((value, n) => value - (right[n] ?? Number.NaN)));
+  }
+
   figure(about: Pick<Figure, "scenario" | "what" | "unit">, judged: number, bound: Bound): Figure {
     const medians = Object.fromEntries([...this.#values].map(([side, values]) => [side, median(values)]));
     const reached = bound.op === "<=" ? judged <= bound.value : judged >= bound.value;

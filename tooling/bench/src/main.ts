@@ -10,6 +10,7 @@ import { cpuShipping, idle } from "./scenarios/cpu.ts";
 import { lag, requests } from "./scenarios/lag.ts";
 import { restoreMemory, snapshot } from "./scenarios/large.ts";
 import { restoreFile, restoreLatency, restoreS3, restoreShards } from "./scenarios/restore.ts";
+import { start } from "./scenarios/start.ts";
 import { thousand } from "./scenarios/thousand.ts";
 import { writeFull, writePaced } from "./scenarios/write-cost.ts";
 
@@ -21,6 +22,7 @@ const SCENARIOS: readonly Scenario[] = [
   restoreFile,
   restoreShards,
   restoreMemory,
+  start,
   lag,
   cpuShipping,
   idle,

@@ -11,7 +11,7 @@ import { watchingProxy } from "../watching-proxy.ts";
 
 const writer = path.join(import.meta.dirname, "../writer.ts");
 const ALL = ["litewake", "0.3.13", "0.5.17"] as const;
-const SHIP_SECONDS = 20;
+const SHIP_SECONDS = 60;
 const IDLE_SECONDS = 20;
 const IDLE_DATABASES = 100;
 
