@@ -29,15 +29,23 @@ export function compressBlock(plain: Uint8Array): Uint8Array | undefined {
 }
 
 /**
- * Decodes one block of at most `maxBytes` into a fresh array, or into `into` where that is given and large enough. `history`
- * is what came before, for a block that depends on it; copies reach no further back. Whatever the bytes are, nothing outside
- * is read or written.
+ * Decodes one block of at most `maxBytes` into a fresh array. `history` is what came before, for a block that depends on it;
+ * copies reach no further back. Whatever the bytes are, nothing outside is read or written.
  */
 export function decompressBlock(
   stored: Uint8Array,
   maxBytes: number,
   history: Uint8Array = NOTHING,
-  into: Uint8Array = NOTHING,
+): Uint8Array | BlockFault {
+  const plain = decompressedView(stored, maxBytes, history);
+  return typeof plain === "string" ? plain : plain.slice();
+}
+
+/** As `decompressBlock`, but as a view that holds only until the next call into the codec. */
+export function decompressedView(
+  stored: Uint8Array,
+  maxBytes: number,
+  history: Uint8Array = NOTHING,
 ): Uint8Array | BlockFault {
   const length = checked(stored.byteLength);
   const engine = lz4Engine();
@@ -48,11 +56,7 @@ export function decompressBlock(
   memory.set(stored, INPUT_AT);
   memory.set(history, base);
   const end = engine.loops.decompress(INPUT_AT, length, base, outputAt, limit);
-  if (end >= outputAt) {
-    if (into.byteLength < end - outputAt) return memory.slice(outputAt, end);
-    into.set(memory.subarray(outputAt, end));
-    return into.subarray(0, end - outputAt);
-  }
+  if (end >= outputAt) return memory.subarray(outputAt, end);
   return end === TOO_LARGE ? "too-large" : "malformed";
 }
 

@@ -1,5 +1,5 @@
 // Reading LZ4 frames, streaming and strict: exactly one frame, proved to its last byte (formats.md A3).
-import { decompressBlock } from "./lz4-block.ts";
+import { decompressBlock, decompressedView } from "./lz4-block.ts";
 import { Lz4Error, type Lz4ErrorCode } from "./lz4-error.ts";
 import {
   descriptorBytes,
@@ -46,9 +46,8 @@ export class Lz4FrameDecoder {
   #skippableBytes = 0;
   #window: Uint8Array = new Uint8Array(0);
   #failure: unknown;
-  /** Where each block is decoded to, where blocks are handed out one by one. */
-  #block: Uint8Array = new Uint8Array(0);
-  #reuses = false;
+  /** Blocks are handed out one by one, from the codec's own memory. */
+  #lends = false;
   readonly #checksum = new Xxh32();
   readonly #skippable: Uint8Array[] = [];
 
@@ -76,9 +75,9 @@ export class Lz4FrameDecoder {
     }
   }
 
-  /** As `push`, but each plain block is handed to `take` in memory that is used again for the next one. */
+  /** As `push`, but each plain block is lent to `take`: it holds during the call, in which nothing may be coded on this thread. */
   pushTo(chunk: Uint8Array, take: (plain: Uint8Array) => void): void {
-    this.#reuses = true;
+    this.#lends = true;
     let rest = chunk;
     do rest = this.#step(rest, take);
     while (rest.byteLength > 0);
@@ -219,7 +218,7 @@ export class Lz4FrameDecoder {
     if (blockChecksums && xxh32(stored) !== viewOf(bytes).getUint32(size, true)) {
       throw this.#error("block-checksum", "a block's checksum is wrong");
     }
-    const plain = raw ? (this.#reuses ? stored : stored.slice()) : this.#decode(stored);
+    const plain = raw ? (this.#lends ? stored : stored.slice()) : this.#decode(stored);
     this.#plainBytes += plain.byteLength;
     if (contentBytes !== undefined && this.#plainBytes > contentBytes) {
       throw this.#error("content-size", `more than the ${contentBytes} bytes that the LZ4 frame announced`);
@@ -232,8 +231,8 @@ export class Lz4FrameDecoder {
 
   #decode(stored: Uint8Array): Uint8Array {
     const { maxBlockBytes } = this.#frame;
-    if (this.#reuses && this.#block.byteLength === 0) this.#block = new Uint8Array(maxBlockBytes);
-    const plain = decompressBlock(stored, maxBlockBytes, this.#window, this.#block);
+    const decompress = this.#lends ? decompressedView : decompressBlock;
+    const plain = decompress(stored, maxBlockBytes, this.#window);
     if (plain === "malformed") throw this.#error("bad-block", "a block does not decode");
     if (plain === "too-large")
       throw this.#error("block-too-large", `a block decodes to more than ${maxBlockBytes} bytes`);

@@ -54,12 +54,18 @@ export class Lz4Engine {
   stripes(lanes: Int32Array, bytes: Uint8Array): void {
     const memory = this.memory(INPUT_AT + PAGE_BYTES);
     this.#lanes.set(lanes);
+    // What was decoded a moment ago is there already.
+    if (bytes.buffer === memory.buffer) this.loops.stripes(bytes.byteOffset, bytes.byteLength);
+    else this.#copied(memory, bytes);
+    lanes.set(this.#lanes);
+  }
+
+  #copied(memory: Uint8Array, bytes: Uint8Array): void {
     for (let at = 0; at < bytes.byteLength; at += PAGE_BYTES) {
       const piece = bytes.subarray(at, at + PAGE_BYTES);
       memory.set(piece, INPUT_AT);
       this.loops.stripes(INPUT_AT, piece.byteLength);
     }
-    lanes.set(this.#lanes);
   }
 }
 

@@ -2,26 +2,36 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { Lz4Error } from "../codec/lz4-error.ts";
+import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
 import type { DecodeAnswer, DecodeFailure, DecodeRequest } from "./decode-worker.ts";
 import { LitewakeError } from "../errors.ts";
 import { type CopiedObject, type CopyTarget, ObjectCopy } from "./object-copy.ts";
-import { type DecodedPiece, PiecewiseDecoder } from "./piecewise-decoder.ts";
+import { letGo } from "./let-go.ts";
+import { PlainBuffer } from "./plain-buffer.ts";
+import type { DecodedPiece } from "./piecewise-decoder.ts";
 
-/** A worker starts in some 40 ms; below this much there is nothing to gain. Bytes as stored. */
-const WORTH_THREADS_BYTES = 8 << 20;
-/** An object this small is decoded in place: a message to a worker costs more. */
+/** A thread takes some 40 ms of CPU to start and 20 MB; for less than this much it is not worth it. Bytes as stored. */
+const WORTH_THREAD_BYTES = 8 << 20;
+/** An object this small is decoded in place: a message to a thread costs more. */
 const SMALL_BYTES = 256 << 10;
 const BATCH_BYTES = 1 << 20;
 /** Batches on their way to the thread that copies: one is worked on, the others wait. */
 const SLOTS = 4;
 
-/** The plain bytes of one object; the payloads of its skippable frames are whole before the first of them. */
+/** One object on its way; the payloads of its skippable frames are whole before the first of its plain bytes. */
 export interface DecodedObject {
-  readonly chunks: AsyncIterable<Uint8Array>;
-  /** Valid once `chunks` gave something or came to its end. */
+  /** What may be read before its turn comes: bytes as stored, or plain where a thread decodes them. */
+  readonly ahead: AsyncIterable<Uint8Array>;
+  /**
+   * Takes what came of `ahead` and hands out plain bytes, which hold during the call of `take` only. Throws `Lz4Error` for
+   * anything that is not exactly one whole frame.
+   */
+  read(ahead: AsyncIterable<Uint8Array>, take: (plain: Uint8Array) => void): Promise<void>;
+  /** Valid once `take` was called or `read` came to its end. */
   skippable(): readonly Uint8Array[];
 }
 
+/** An object that a thread decodes. */
 interface Decoding {
   push(chunk: Uint8Array): Promise<DecodedPiece>;
   /** After a piece that said that there is more. */
@@ -31,21 +41,23 @@ interface Decoding {
   close(): void;
 }
 
-/** Throws `Lz4Error` out of `chunks` for anything that is not exactly one whole frame. */
 export class ObjectDecoder implements AsyncDisposable {
   readonly #threads: DecodeThread[] = [];
   readonly #limit: number;
+  /** Those that are not in use. */
+  readonly #buffers: PlainBuffer[] = [];
   #next = 0;
+  /** What threads were asked to decode; of each object as much as one thread is worth. */
+  #wanted = 0;
 
   /** `totalBytes` is the stored size of all objects to come. */
   constructor(totalBytes: number) {
-    this.#limit = totalBytes < WORTH_THREADS_BYTES ? 0 : Math.min(4, availableParallelism());
+    this.#limit = totalBytes < WORTH_THREAD_BYTES ? 0 : Math.min(4, availableParallelism());
   }
 
   decode(stored: AsyncIterable<Uint8Array>, size: number): DecodedObject {
-    let decoding: Decoding | undefined;
-    const open = (): Decoding => (decoding ??= this.#open(size));
-    return { chunks: decodeAll(stored, open), skippable: () => decoding?.skippable ?? [] };
+    const thread = this.#threadFor(size);
+    return thread === undefined ? decodedHere(stored, this.#buffers) : decodedBy(thread, stored);
   }
 
   /** Writes the plain bytes of an object into a file, from its first byte on. Throws `Lz4Error`, or the disk's error. */
@@ -61,19 +73,49 @@ export class ObjectDecoder implements AsyncDisposable {
     await Promise.all(this.#threads.map((thread) => thread.terminate()));
   }
 
-  #open(size: number): Decoding {
-    return this.#threadFor(size)?.open() ?? new DecodingHere();
-  }
-
   #threadFor(size: number): DecodeThread | undefined {
     if (this.#limit === 0 || size <= SMALL_BYTES) return undefined;
-    const at = this.#next++ % this.#limit;
-    return (this.#threads[at] ??= new DecodeThread());
+    this.#wanted += Math.min(size, WORTH_THREAD_BYTES);
+    const count = Math.min(this.#limit, Math.floor(this.#wanted / WORTH_THREAD_BYTES));
+    if (this.#threads.length < count) this.#threads.push(new DecodeThread());
+    return this.#threads[this.#next++ % this.#threads.length];
   }
 }
 
-async function* decodeAll(stored: AsyncIterable<Uint8Array>, open: () => Decoding): AsyncGenerator<Uint8Array> {
-  const decoding = open();
+function decodedHere(ahead: AsyncIterable<Uint8Array>, buffers: PlainBuffer[]): DecodedObject {
+  const decoder = new Lz4FrameDecoder();
+  return {
+    ahead,
+    async read(stored, take) {
+      const buffer = buffers.pop() ?? new PlainBuffer();
+      try {
+        for await (const chunk of stored) decoder.pushTo(chunk, (plain) => buffer.add(plain, take));
+        decoder.end();
+        buffer.flush(take);
+      } finally {
+        buffer.clear();
+        buffers.push(buffer);
+      }
+    },
+    skippable: () => decoder.skippable,
+  };
+}
+
+function decodedBy(thread: DecodeThread, stored: AsyncIterable<Uint8Array>): DecodedObject {
+  const decoding = thread.open();
+  return {
+    ahead: decodeAll(stored, decoding),
+    async read(plain, take) {
+      for await (const piece of plain) {
+        take(piece);
+        letGo(piece);
+      }
+    },
+    skippable: () => decoding.skippable,
+  };
+}
+
+async function* decodeAll(stored: AsyncIterable<Uint8Array>, decoding: Decoding): AsyncGenerator<Uint8Array> {
   try {
     // Few large pushes: the decoder joins what it is given until a block is whole. One is under way while its
     // predecessor's bytes are read.
@@ -118,28 +160,6 @@ function join(parts: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuff
     at += part.byteLength;
   }
   return joined;
-}
-
-class DecodingHere implements Decoding {
-  readonly #decoder = new PiecewiseDecoder();
-
-  get skippable(): readonly Uint8Array[] {
-    return this.#decoder.skippable;
-  }
-
-  async push(chunk: Uint8Array): Promise<DecodedPiece> {
-    return this.#decoder.push(chunk);
-  }
-
-  async rest(): Promise<DecodedPiece> {
-    return this.#decoder.rest();
-  }
-
-  async end(): Promise<void> {
-    this.#decoder.end();
-  }
-
-  close(): void {}
 }
 
 interface Waiting {

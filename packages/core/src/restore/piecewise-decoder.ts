@@ -1,5 +1,6 @@
 // Decodes an object in pieces of bounded size, whatever its bytes expand to.
 import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
+import { letGo } from "./let-go.ts";
 
 /** Plain bytes in a piece; a block more, at most. WAL compresses to a third: a batch of it is one piece. */
 const PIECE_BYTES = 4 << 20;
@@ -16,13 +17,15 @@ const NOTHING: DecodedPiece = { parts: [], more: false };
 export class PiecewiseDecoder {
   readonly #decoder = new Lz4FrameDecoder();
   #blocks: Iterator<Uint8Array, void> | undefined;
+  #chunk: Uint8Array | undefined;
 
   get skippable(): readonly Uint8Array[] {
     return this.#decoder.skippable;
   }
 
-  /** The chunk must stay as it is until there is no more. */
+  /** Takes the chunk over, with its buffer. */
   push(chunk: Uint8Array): DecodedPiece {
+    this.#chunk = chunk;
     this.#blocks = this.#decoder.blocks(chunk);
     return this.rest();
   }
@@ -34,6 +37,8 @@ export class PiecewiseDecoder {
       const next = this.#blocks?.next();
       if (next === undefined || next.done === true) {
         this.#blocks = undefined;
+        if (this.#chunk !== undefined) letGo(this.#chunk);
+        this.#chunk = undefined;
         return { parts, more: false };
       }
       parts.push(next.value);

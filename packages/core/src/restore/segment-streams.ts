@@ -6,7 +6,7 @@ import type { DecodedObject, ObjectDecoder } from "./object-decoder.ts";
 import { prefetch } from "./prefetch.ts";
 import type { WalVerifier } from "./wal-verifier.ts";
 
-/** Plain bytes read ahead over all segments. */
+/** Read ahead over all segments; plain bytes where threads decode them, else bytes as stored. */
 const READ_AHEAD_BYTES = 8 << 20;
 
 export interface ReadOptions {
@@ -26,13 +26,14 @@ export interface SegmentReadOptions extends ReadOptions {
   readonly parallelism: number;
 }
 
-/** One segment on its way. A failure to read it comes out of `chunks`; the next segment can be read all the same. */
+/** One segment on its way. A failure to read it comes out of `read`; the next segment can be read all the same. */
 export interface SegmentStream {
   /** Its place in the table. */
   readonly at: number;
   readonly segment: SegmentRecord;
-  readonly chunks: AsyncIterable<Uint8Array>;
-  /** Valid once `chunks` gave something or came to its end. */
+  /** Hands out its plain bytes, each piece valid during the call only. Once. */
+  readonly read: (take: (plain: Uint8Array) => void) => Promise<void>;
+  /** Valid once `read` gave something or came to its end. */
   readonly skippable: () => readonly Uint8Array[];
 }
 
@@ -50,7 +51,7 @@ export async function* segmentStreams(options: SegmentReadOptions): AsyncGenerat
     open: (item, laneSignal) => {
       const stored = fetched(table.keyAt(item.at), { ...options, signal: laneSignal });
       item.object = decoder.decode(stored, item.segment.size);
-      return item.object.chunks;
+      return item.object.ahead;
     },
     parallelism,
     weight: ({ segment }) => segment.size,
@@ -58,8 +59,9 @@ export async function* segmentStreams(options: SegmentReadOptions): AsyncGenerat
     signal,
   });
   for await (const { item, chunks } of ahead) {
-    const { at, segment } = item;
-    yield { at, segment, chunks, skippable: () => item.object?.skippable() ?? [] };
+    const { at, segment, object } = item;
+    if (object === undefined) throw new Error(`the segment at ${at} was not opened`);
+    yield { at, segment, read: (take) => object.read(chunks, take), skippable: () => object.skippable() };
   }
 }
 
@@ -79,18 +81,15 @@ export async function* fetched(key: string, { client, onBytes, signal }: ReadOpt
 }
 
 /** Hands a segment to the verifier whole; throws what it or the reading throws. */
-export async function proveSegment(
-  verifier: WalVerifier,
-  { segment, chunks, skippable }: SegmentStream,
-): Promise<void> {
+export async function proveSegment(verifier: WalVerifier, { segment, read, skippable }: SegmentStream): Promise<void> {
   const { index, offset } = segment;
   const begin = () => verifier.begin(index, offset, decodeSegmentProof(skippable()));
   let begun = false;
-  for await (const chunk of chunks) {
+  await read((plain) => {
     if (!begun) begin();
     begun = true;
-    verifier.push(chunk);
-  }
+    verifier.push(plain);
+  });
   if (!begun) begin();
   verifier.endSegment();
 }

@@ -118,14 +118,11 @@ export class SegmentCheck {
 
   async #read(stream: SegmentStream): Promise<void> {
     let begun = false;
-    for await (const chunk of stream.chunks) {
-      if (begun) this.#push(chunk);
-      else {
-        this.#begin(stream);
-        begun = true;
-        this.#push(chunk);
-      }
-    }
+    await stream.read((plain) => {
+      if (!begun) this.#begin(stream);
+      begun = true;
+      this.#push(plain);
+    });
     if (!begun) this.#begin(stream);
     if (this.#waiting !== undefined) throw new LitewakeError("damaged", "it ends in the middle of a frame");
     this.#verifier?.endSegment();
