@@ -1,7 +1,6 @@
 // A replica in a container: the five verbs on Azure's SDK.
 import type { Readable } from "node:stream";
 import {
-  bodyChunks,
   type ByteStream,
   type CallOptions,
   canBegin,
@@ -106,7 +105,7 @@ export class AbsClient implements ReplicaClient {
     checkKey(key, "put");
     return this.#call("put", key, signal, (own) => {
       const blob = this.#connection.container.getBlockBlobClient(this.#root + key);
-      return upload({ blob, ifAbsent, tier: this.#options.accessTier, signal: own }, bodyChunks(body, key, own));
+      return upload({ blob, ifAbsent, tier: this.#options.accessTier, signal: own }, { body, key, signal: own });
     });
   }
 

@@ -1,6 +1,6 @@
 // How a body becomes a blob: in one request if it is small, else in blocks that become visible together.
 import type { BlockBlobClient, BlockBlobCommitBlockListOptions } from "@azure/storage-blob";
-import { type PutResult, sendParts, uploadParted } from "@litewake/core/backend";
+import { type PutResult, sendParts, uploadParted, type UploadSource } from "@litewake/core/backend";
 
 const MIB = 1 << 20;
 const FIRST_BLOCK_BYTES = 4 * MIB;
@@ -17,11 +17,11 @@ export interface Upload {
 }
 
 /**
- * Stores the chunks. Fails with the SDK's error, or with the body's; then nothing is visible. Blocks that were sent for
+ * Stores the body. Fails with the SDK's error, or with the body's; then nothing is visible. Blocks that were sent for
  * nothing cannot be taken back: the service drops them after a week, or with the next commit to that name.
  */
-export function upload(job: Upload, chunks: AsyncIterable<Uint8Array>): Promise<PutResult> {
-  return uploadParted(chunks, {
+export function upload(job: Upload, source: UploadSource): Promise<PutResult> {
+  return uploadParted(source, {
     sizeOf: blockBytes,
     whole: (body) => putWhole(job, body),
     inParts: (parts) => putInBlocks(job, parts),

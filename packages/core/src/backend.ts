@@ -41,7 +41,14 @@ export { type HttpAgentOptions, type HttpAgents, httpAgents } from "./backend/ht
 export { keepSecret, withoutSecrets } from "./secrets.ts";
 export { networkCode, networkError, plainCause } from "./backend/network.ts";
 export { eachInParallel } from "./backend/parallel.ts";
-export { gatherParts, type PartedUpload, type PartSending, sendParts, uploadParted } from "./backend/parts.ts";
+export {
+  gatherParts,
+  type PartedUpload,
+  type PartSending,
+  sendParts,
+  uploadParted,
+  type UploadSource,
+} from "./backend/parts.ts";
 export { readableBytes, type ReadableOptions } from "./backend/readable.ts";
 export { noBytes, rangeHeader, releasing } from "./backend/stream.ts";
 export {

@@ -1,6 +1,5 @@
 // A replica in a bucket of Google Cloud Storage: the five verbs on its JSON API.
 import {
-  bodyChunks,
   type ByteStream,
   type CallOptions,
   canBegin,
@@ -113,7 +112,7 @@ export class GcsClient implements ReplicaClient {
         ifAbsent,
         signal: own,
       };
-      return upload(job, bodyChunks(body, key, own));
+      return upload(job, { body, key, signal: own });
     });
   }
 

@@ -1,7 +1,7 @@
 // How a body becomes an object: in one request if it is small, else in a resumable session that shows nothing until its end.
 import { createHash } from "node:crypto";
 import { text } from "node:stream/consumers";
-import { type PutResult, uploadParted } from "@litewake/core/backend";
+import { type PutResult, uploadParted, type UploadSource } from "@litewake/core/backend";
 import { type Answer, type Connection, discard } from "./connection.ts";
 import { HttpFailure } from "./errors.ts";
 import type { GcsOptions } from "./options.ts";
@@ -22,9 +22,9 @@ export interface Upload {
   readonly signal: AbortSignal;
 }
 
-/** Stores the chunks. Fails with the connection's error, or with the body's; then nothing is visible. */
-export function upload(job: Upload, chunks: AsyncIterable<Uint8Array>): Promise<PutResult> {
-  return uploadParted(chunks, {
+/** Stores the body. Fails with the connection's error, or with the body's; then nothing is visible. */
+export function upload(job: Upload, source: UploadSource): Promise<PutResult> {
+  return uploadParted(source, {
     sizeOf: () => CHUNK_BYTES,
     whole: (body) => putWhole(job, body),
     inParts: (parts) => putInSession(job, parts),

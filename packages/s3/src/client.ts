@@ -2,7 +2,6 @@
 import type { Readable } from "node:stream";
 import { DeleteObjectsCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import {
-  bodyChunks,
   type ByteStream,
   type CallOptions,
   canBegin,
@@ -121,7 +120,7 @@ export class S3ReplicaClient implements ReplicaClient {
         customerKey: this.#customerKey,
         signal: callSignal,
       };
-      return upload(job, bodyChunks(body, key, callSignal));
+      return upload(job, { body, key, signal: callSignal });
     });
   }
 

@@ -9,7 +9,7 @@ import {
   type S3Client,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
-import { type PutResult, sendParts, uploadParted } from "@litewake/core/backend";
+import { type PutResult, sendParts, uploadParted, type UploadSource } from "@litewake/core/backend";
 import { dateOf } from "./connection.ts";
 
 const MIB = 1 << 20;
@@ -37,9 +37,9 @@ export interface Upload {
   readonly signal: AbortSignal;
 }
 
-/** Stores the chunks. Fails with the SDK's error, or with the body's; then nothing is visible. */
-export function upload(job: Upload, chunks: AsyncIterable<Uint8Array>): Promise<PutResult> {
-  return uploadParted(chunks, {
+/** Stores the body. Fails with the SDK's error, or with the body's; then nothing is visible. */
+export function upload(job: Upload, source: UploadSource): Promise<PutResult> {
+  return uploadParted(source, {
     sizeOf: (part) => partBytes(part, job.equalParts),
     whole: (body) => putWhole(job, body),
     inParts: (parts) => putInParts(job, parts),

@@ -1,4 +1,7 @@
 // A put's body cut into the parts in which stores take large objects.
+import { throwIfAborted } from "./abort.ts";
+import { bodyChunks } from "./body.ts";
+import type { PutBody } from "./client.ts";
 
 /**
  * The chunks gathered to parts of exactly `sizeOf(n)` bytes (n from 0), the last one shorter; an empty body gives none. Each
@@ -53,9 +56,20 @@ export interface PartedUpload<T> {
   readonly inParts: (parts: AsyncIterable<Uint8Array>) => Promise<T>;
 }
 
-/** Gathers the chunks and takes one of the two ways, without knowing the length beforehand. */
-export async function uploadParted<T>(chunks: AsyncIterable<Uint8Array>, upload: PartedUpload<T>): Promise<T> {
-  const parts = gatherParts(chunks, upload.sizeOf);
+/** What a put was given. */
+export interface UploadSource {
+  readonly body: PutBody;
+  /** Of the object, for errors. */
+  readonly key: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Takes one of the two ways, without knowing the length beforehand. Fails as `bodyChunks` does, or as the way taken. */
+export async function uploadParted<T>({ body, key, signal }: UploadSource, upload: PartedUpload<T>): Promise<T> {
+  throwIfAborted(signal, "put", key);
+  // Nearly every segment: not copied once more.
+  if (body instanceof Uint8Array && body.byteLength <= upload.sizeOf(0)) return upload.whole(body);
+  const parts = gatherParts(bodyChunks(body, key, signal), upload.sizeOf);
   try {
     // Taken out of this array one by one: a variable would keep the first two in memory to the end.
     const begun: Uint8Array[] = [];

@@ -48,6 +48,13 @@ export class WalFile {
     return descriptor === undefined ? 0 : fs.fstatSync(descriptor).size;
   }
 
+  /** When it was last written to, by the host's clock in milliseconds; `undefined`: there is nothing in it. */
+  modifiedMs(): number | undefined {
+    const descriptor = this.#open();
+    const stat = descriptor === undefined ? undefined : fs.fstatSync(descriptor);
+    return stat === undefined || stat.size === 0 ? undefined : stat.mtimeMs;
+  }
+
   /**
    * Whether the name still leads to the file that is open here. `deleted`: whoever has it open goes on in a file without a
    * name. `replaced`: somebody has come since and uses another one.

@@ -23,7 +23,7 @@ export class FrameSpool implements Disposable {
   readonly #room: DiskRoom;
 
   /** `file` is created when more than `memoryBytes` are held. */
-  constructor(file: string, frameBytes: number, memoryBytes: number = 16 << 20) {
+  constructor(file: string, frameBytes: number, memoryBytes: number = 8 << 20) {
     this.#path = file;
     this.#room = new DiskRoom(path.dirname(file));
     this.frameBytes = frameBytes;

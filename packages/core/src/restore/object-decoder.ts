@@ -6,7 +6,7 @@ import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
 import type { DecodeAnswer, DecodeFailure, DecodeRequest } from "./decode-worker.ts";
 import { LitewakeError } from "../errors.ts";
 import { type CopiedObject, type CopyTarget, ObjectCopy } from "./object-copy.ts";
-import { letGo } from "./let-go.ts";
+import { letGo } from "../codec/let-go.ts";
 import { PlainBuffer } from "./plain-buffer.ts";
 import type { DecodedPiece } from "./piecewise-decoder.ts";
 

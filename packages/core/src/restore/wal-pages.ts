@@ -11,7 +11,7 @@ import type { ProvenFrames } from "./wal-verifier.ts";
 const SLICE_MS = 20;
 const MAX_PARTS = 512;
 
-/** Memory: 16 MiB of frames, then a nameless file beside the output; four bytes a page of the map. */
+/** Memory: 8 MiB of frames, then a nameless file beside the output; four bytes a page of the map. */
 export class WalPages implements ProvenFrames, Disposable {
   readonly #output: OutputFile;
   readonly #map = new PageMap();

@@ -23,8 +23,11 @@ import type { Shipper } from "./shipper.ts";
 /** Time stamps of a file system may be as coarse as this: a file changed so recently may change again unseen. */
 const STAMP_GRAIN_MS = 20;
 const HOLD_RETRY_MS = 2;
-/** How long a freeze waits for a commit to stand on before it is done under mark 0. Milliseconds. */
+/** How long a freeze waits for a commit to stand on before it is done under mark 0, which the next commit ends. Milliseconds. */
 const AWAIT_MARK_MS = 100;
+const AWAIT_MARK_RETRY_MS = 20;
+/** A database whose last commit is older is not waited for: a thousand that start together would wait for seconds. Milliseconds. */
+const QUIET_MS = 1000;
 /** How long a new generation waits for a rotation before it begins in the middle of a WAL. Milliseconds. */
 const AWAIT_ROTATION_MS = 1000;
 
@@ -265,14 +268,21 @@ export class DatabaseSession implements ShipperHost {
       } catch (error) {
         if (!isBusy(error)) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, HOLD_RETRY_MS));
+      const waitMs = this.follower.mode === "mark" ? HOLD_RETRY_MS : AWAIT_MARK_RETRY_MS;
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
+  }
+
+  #isQuiet(): boolean {
+    const sinceMs = Date.now() - (this.database.wal.modifiedMs() ?? fs.fstatSync(this.database.descriptor).mtimeMs);
+    return sinceMs > QUIET_MS;
   }
 
   #tryFreeze(waitedMs: number): { epoch: number; offset: number; sizeBytes: number } | undefined {
     const { follower } = this;
     follower.observe();
-    const offset = follower.mode === "mark" || waitedMs > AWAIT_MARK_MS ? follower.freeze() : undefined;
+    const isTime = follower.mode === "mark" || waitedMs >= AWAIT_MARK_MS || this.#isQuiet();
+    const offset = isTime ? follower.freeze() : undefined;
     if (offset !== undefined) {
       const { epoch } = follower;
       return { epoch: epoch.number, offset, sizeBytes: databaseBytesAt(this.database, epoch, offset) };

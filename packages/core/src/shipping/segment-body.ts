@@ -1,8 +1,11 @@
 // The stored form of what is shipped: a proof where there is one, then one LZ4 frame.
+import { letGo } from "../codec/let-go.ts";
 import { Lz4FrameEncoder } from "../codec/lz4-frame.ts";
 
 /** Up to so many stored bytes a body is held in memory, so that it goes out as one plain request. */
 const IN_MEMORY_BYTES = 8 << 20;
+/** What is smaller may lie in a buffer that it shares. */
+const OWN_BUFFER_BYTES = 64 << 10;
 
 /** Compresses `plain` behind `head`. Small results are bytes, large ones a stream that is produced as it is read. */
 export async function storedBody(
@@ -12,7 +15,7 @@ export async function storedBody(
   return inMemoryWhereSmall(compressed(head, plain));
 }
 
-/** The body as bytes if they are few, else as a stream. */
+/** The body as bytes if they are few, else as a stream. Each part must be fresh memory. */
 export async function inMemoryWhereSmall(
   stored: AsyncGenerator<Uint8Array>,
 ): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
@@ -20,11 +23,17 @@ export async function inMemoryWhereSmall(
   let bytes = 0;
   while (bytes < IN_MEMORY_BYTES) {
     const part = await stored.next();
-    if (part.done === true) return Buffer.concat(parts);
+    if (part.done === true) return joined(parts);
     parts.push(part.value);
     bytes += part.value.byteLength;
   }
   return resumed(parts, stored);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = Buffer.concat(parts);
+  for (const part of parts) if (part.byteLength >= OWN_BUFFER_BYTES) letGo(part);
+  return whole;
 }
 
 export async function* compressed(

@@ -42,27 +42,33 @@ describe("gathering", () => {
 describe("an upload", () => {
   it("is whole up to one part and in parts above, whatever the chunks", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.record(inputs), fc.integer({ min: 1, max: 400 }), async ({ bytes, chunks }, size) => {
-        const way = await uploadParted<{ readonly whole?: Buffer; readonly parts?: readonly Uint8Array[] }>(
-          chunksOf(bytes, chunks),
-          {
-            sizeOf: () => size,
-            whole: async (body) => ({ whole: Buffer.from(body) }),
-            inParts: async (parts) => {
-              const all: Uint8Array[] = [];
-              for await (const part of parts) all.push(part);
-              return { parts: all };
+      fc.asyncProperty(
+        fc.record(inputs),
+        fc.boolean(),
+        fc.integer({ min: 1, max: 400 }),
+        async (given, streamed, size) => {
+          const { bytes, chunks } = given;
+          const way = await uploadParted<{ readonly whole?: Buffer; readonly parts?: readonly Uint8Array[] }>(
+            { body: streamed ? chunksOf(bytes, chunks) : bytes, key: "key", signal: undefined },
+            {
+              sizeOf: () => size,
+              whole: async (body) => ({ whole: Buffer.from(body) }),
+              inParts: async (parts) => {
+                const all: Uint8Array[] = [];
+                for await (const part of parts) all.push(part);
+                return { parts: all };
+              },
             },
-          },
-        );
-        if (way.whole !== undefined) {
-          expect(bytes.byteLength).toBeLessThanOrEqual(size);
-          expect(way.whole.equals(Buffer.from(bytes))).toBe(true);
-        } else {
-          expect(bytes.byteLength).toBeGreaterThan(size);
-          expect(Buffer.concat(way.parts ?? []).equals(Buffer.from(bytes))).toBe(true);
-        }
-      }),
+          );
+          if (way.whole !== undefined) {
+            expect(bytes.byteLength).toBeLessThanOrEqual(size);
+            expect(way.whole.equals(Buffer.from(bytes))).toBe(true);
+          } else {
+            expect(bytes.byteLength).toBeGreaterThan(size);
+            expect(Buffer.concat(way.parts ?? []).equals(Buffer.from(bytes))).toBe(true);
+          }
+        },
+      ),
     );
   });
 });
