@@ -1,14 +1,14 @@
 // Decodes stored objects, off the main thread where there is enough to decode that starting threads pays.
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { letGo } from "../codec/let-go.ts";
 import { Lz4Error } from "../codec/lz4-error.ts";
 import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
 import type { DecodeAnswer, DecodeFailure, DecodeRequest } from "./decode-worker.ts";
 import { LitewakeError } from "../errors.ts";
 import { type CopiedObject, type CopyTarget, ObjectCopy } from "./object-copy.ts";
-import { letGo } from "../codec/let-go.ts";
-import { PlainBuffer } from "./plain-buffer.ts";
 import type { DecodedPiece } from "./piecewise-decoder.ts";
+import { PlainBuffer } from "./plain-buffer.ts";
 
 /** A thread takes some 40 ms of CPU to start and 20 MB; for less than this much it is not worth it. Bytes as stored. */
 const WORTH_THREAD_BYTES = 8 << 20;
@@ -78,7 +78,7 @@ export class ObjectDecoder implements AsyncDisposable {
     this.#wanted += Math.min(size, WORTH_THREAD_BYTES);
     const count = Math.min(this.#limit, Math.floor(this.#wanted / WORTH_THREAD_BYTES));
     if (this.#threads.length < count) this.#threads.push(new DecodeThread());
-    return this.#threads[this.#next++ % this.#threads.length];
+    return this.#threads.length === 0 ? undefined : this.#threads[this.#next++ % this.#threads.length];
   }
 }
 

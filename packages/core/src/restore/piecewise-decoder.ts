@@ -1,6 +1,6 @@
 // Decodes an object in pieces of bounded size, whatever its bytes expand to.
-import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
 import { letGo } from "../codec/let-go.ts";
+import { Lz4FrameDecoder } from "../codec/lz4-frame.ts";
 
 /** Plain bytes in a piece; a block more, at most. WAL compresses to a third: a batch of it is one piece. */
 const PIECE_BYTES = 4 << 20;
