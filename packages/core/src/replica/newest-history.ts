@@ -32,8 +32,8 @@ export async function newestHistory(
   return near.find(({ generation }) => !superseded.has(generation)) ?? newest;
 }
 
-// The first snapshot says it. When retention has taken that one away, nothing is late any more.
-async function supersededBy(
+/** Which histories this one takes the place of: its first snapshot says it. When retention has taken that away, none. */
+export async function supersededBy(
   client: ReplicaClient,
   { generation, snapshots }: GenerationRecord,
   signal: AbortSignal | undefined,

@@ -2,6 +2,7 @@
 import { AgeKeyError } from "../codec/age-error.ts";
 import { LitewakeError } from "../errors.ts";
 import type { Catalog, GenerationRecord } from "../replica/catalog.ts";
+import { supersededBy } from "../replica/newest-history.ts";
 import { step } from "../steps.ts";
 import { formatPosition, type Generation } from "../replica/position.ts";
 import type { ChainState } from "../wal/frame-chain.ts";
@@ -52,11 +53,19 @@ async function lookUp(target: ShipperTarget, host: ShipperHost, signal: AbortSig
 
 /**
  * The last generation that this host has begun, if nothing of it is there: its snapshot may come in late, and would be the
- * newest truth by its date. Only the first snapshot of another generation can say that it is not.
+ * newest truth by its date. Only the first snapshot of another generation can say that it is not; that of `record` may do so
+ * already, where a power loss brought back an older note of what was begun.
  */
-function begunOnly({ client }: ShipperTarget, host: ShipperHost, { generations }: Catalog): string | undefined {
+async function begunOnly(
+  { client }: ShipperTarget,
+  host: ShipperHost,
+  { generations }: Catalog,
+  record: GenerationRecord,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const last = host.begun(client.url).at(-1);
-  return generations.some(({ generation }) => generation === last) ? undefined : last;
+  if (last === undefined || generations.some(({ generation }) => generation === last)) return undefined;
+  return (await supersededBy(client, record, signal)).includes(last) ? undefined : last;
 }
 
 async function decide(
@@ -76,8 +85,9 @@ async function decide(
     return { kind: "new", reason };
   }
   step("resume:read");
+  const late = await begunOnly(target, host, catalog, record, signal);
+  // Nothing is waited for between this look at the WAL and what follows from it.
   const found = decideContinuity(tail, target.client.url, host.evidence());
-  const late = begunOnly(target, host, catalog);
   if (late !== undefined && found.kind !== "unproven")
     return { kind: "new", reason: `generation ${late} was begun, and its first snapshot may still be stored` };
   const { generation, newestSnapshot } = tail;

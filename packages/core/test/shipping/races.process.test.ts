@@ -489,3 +489,32 @@ it("a history that goes on although another one was begun does not go on unnamed
   expect(late).toHaveLength(1);
   expect(await restoredRows(client)).toBe(23);
 });
+
+it("an older note of what was begun, as a power loss leaves it, ends no history that has taken its place already", async () => {
+  const client = memoryClient();
+  for (let n = 0; n < 20; n++) commit();
+  await (await start(client, {})).stop();
+  const stateFile = folder.join(".app.db-litewake/state.json");
+  const older = fs.readFileSync(stateFile, "utf8");
+  const state = JSON.parse(older) as { begun: Record<string, string[]> };
+  const [[url, names] = ["", []]] = Object.entries(state.begun);
+  // Begun, and killed before its snapshot was stored.
+  const lost = "00000000deadbeef";
+  const noted = JSON.stringify({ ...state, begun: { [url]: [...names, lost] } });
+  fs.writeFileSync(stateFile, noted);
+  const steps: Step[] = [];
+  watchSteps((step) => steps.push(step));
+  const replication = await start(client, {});
+  commit();
+  await replication.sync();
+  expect(steps.filter((step) => step === "generation:begun")).toHaveLength(1);
+  await replication.stop();
+  // The file is as it was before that start.
+  fs.writeFileSync(stateFile, noted);
+  const again = await start(client, {});
+  commit();
+  await again.sync();
+  await again.stop();
+  expect(steps.filter((step) => step === "generation:begun")).toHaveLength(1);
+  expect(await restoredRows(client)).toBe(22);
+});
