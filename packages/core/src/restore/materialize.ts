@@ -27,7 +27,7 @@ export interface MaterializeOptions {
 
 /** What was made of a plan. */
 export interface Materialized {
-  /** The state in the output holds everything up to here. */
+  /** The state in the output holds everything up to here; a restore to this place gives the same state. */
   readonly position: Position;
   readonly bytesWritten: number;
   /** Of the database in the output. */
@@ -87,7 +87,7 @@ export async function materialize(options: MaterializeOptions): Promise<Material
   });
   return {
     ...sizes(applied.sizeBytes, snapshot.bytes + applied.writtenBytes),
-    position: reached,
+    position: { generation: plan.generation, ...wal.exact },
     provenEnds: wal.unprovenFrom === undefined && isEndProven,
     unprovenFrom: wal.unprovenFrom,
     openFrames: wal.openFrames,

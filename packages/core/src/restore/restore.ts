@@ -61,7 +61,7 @@ export interface RestoreResult {
   /** The replica's name. */
   readonly replica: string;
   readonly replicaUrl: string;
-  /** Where the restored state ends. */
+  /** Where the restored state ends; a restore with this as its `place` gives the same state. */
   readonly position: Position;
   readonly snapshotIndex: number;
   readonly segments: number;

@@ -24,6 +24,11 @@ export interface WalEnd {
   readonly index: number;
   /** One past the last commit. */
   readonly offset: number;
+  /**
+   * The same state as an exact restore reaches it. While the newest index holds nothing, as behind a fence, that is where the one
+   * before it ended; where nothing was in that either, the beginning of the first.
+   */
+  readonly exact: { readonly index: number; readonly offset: number };
   /** Frames after the last commit, which the restore leaves out: a transaction whose commit was not shipped. */
   readonly openFrames: number;
   /** That transaction was shipped whole once: Litewake ends each segment on a commit. */
@@ -62,6 +67,8 @@ export class WalVerifier {
   /** Litewake wrote the index: each of its segments ends on a commit. */
   #isOurs = false;
   readonly #firstIndex: number;
+  /** Where the last index that holds anything ended. */
+  #before: { readonly index: number; readonly offset: number };
   #firstSalts: readonly [number, number] | undefined;
   readonly #order = new WalOrder();
 
@@ -71,6 +78,7 @@ export class WalVerifier {
     this.#index = index;
     this.#segmentIndex = index;
     this.#firstIndex = index;
+    this.#before = { index, offset: 0 };
     this.#sink = sink;
   }
 
@@ -153,6 +161,7 @@ export class WalVerifier {
     const end = {
       index: this.#index,
       offset: this.committed,
+      exact: this.#offset === 0 ? this.#before : { index: this.#index, offset: this.committed },
       openFrames: this.#openFrames,
       isCutOff: this.#isOurs && this.#openFrames > 0,
       unprovenFrom: this.#unprovenFrom,
@@ -183,6 +192,7 @@ export class WalVerifier {
     }
     if (previous !== undefined) this.#order.link(index);
     this.#sink.endIndex();
+    if (end > 0) this.#before = { index: this.#index, offset: end };
     this.#index = index;
     this.#offset = 0;
     this.#chain = undefined;

@@ -7,6 +7,7 @@ import { overriding } from "../../src/backend/overriding.ts";
 import { compressAll } from "../../src/codec/lz4-stream.ts";
 import { segmentKey, snapshotKey } from "../../src/replica/layout.ts";
 import { restore } from "../../src/restore/restore.ts";
+import type { RestoreTarget } from "../../src/restore/target.ts";
 import { fence } from "../../src/shipping/fence.ts";
 import { newestGeneration, readShippedTail } from "../../src/shipping/shipped-tail.ts";
 import { verify } from "../../src/verify/verify.ts";
@@ -22,10 +23,10 @@ beforeEach(async () => {
 
 afterEach(() => folder.remove());
 
-async function restored(client: ReplicaClient) {
+async function restored(client: ReplicaClient, target: RestoreTarget = {}) {
   const output = folder.join("restored.db");
   fs.rmSync(output, { force: true });
-  const result = await restore({ replicas: [{ name: "memory", client }], output });
+  const result = await restore({ replicas: [{ name: "memory", client }], output, target });
   return { ...result, bytes: fs.readFileSync(output) };
 }
 
@@ -42,6 +43,28 @@ function end(): { index: number; offset: number } {
 }
 
 describe("a fence", () => {
+  it.each([0, 1, 2])("does not stand between a restored state and its place, %i of them", async (fences) => {
+    const { client, final } = whole;
+    for (let n = 0; n < fences; n++) await fence(client);
+    const { position, snapshotIndex } = await restored(client);
+    const again = await restored(client, { place: { ...position, snapshot: snapshotIndex } });
+    expect(again.bytes.equals(final)).toBe(true);
+    expect(again.position).toEqual(position);
+  });
+
+  it.each([1, 2])("right behind a snapshot leaves the snapshot's place, %i of them", async (fences) => {
+    const { client } = whole;
+    const keys = await keysIn(client);
+    await client.delete(keys.filter((key) => key.includes("/wal/")));
+    await client.delete(keys.filter((key) => key.includes("/snapshots/")).slice(1));
+    const before = await restored(client);
+    for (let n = 0; n < fences; n++) await fence(client);
+    const { position, snapshotIndex, bytes } = await restored(client);
+    expect(bytes.equals(before.bytes)).toBe(true);
+    const again = await restored(client, { place: { ...position, snapshot: snapshotIndex } });
+    expect(again.bytes.equals(before.bytes)).toBe(true);
+  });
+
   it("takes the two names that can be the next, changes no restore, and is put again by the next owner", async () => {
     const { client, final } = whole;
     const before = await keysIn(client);
@@ -52,7 +75,7 @@ describe("a fence", () => {
     const { bytes, position, provenEnds, integrityCheck } = await restored(client);
     expect(bytes.equals(final)).toBe(true);
     expect({ position, provenEnds, integrityCheck }).toEqual({
-      position: { generation, index: index + 1, offset: 0 },
+      position: { generation, index, offset },
       provenEnds: true,
       integrityCheck: "quick",
     });
@@ -112,7 +135,7 @@ describe("a fence", () => {
     expect((await restored(client)).bytes.equals(whole.final)).toBe(true);
     await fence(client);
     const { position, provenEnds, bytes } = await restored(client);
-    expect({ position, provenEnds }).toMatchObject({ position: { index: end().index + 1 }, provenEnds: true });
+    expect({ position, provenEnds }).toMatchObject({ position: end(), provenEnds: true });
     expect(bytes.equals(whole.final)).toBe(true);
   });
 

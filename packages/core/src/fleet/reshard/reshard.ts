@@ -218,11 +218,7 @@ async function pinOrigin(
   const takenAt = new Date();
   const name = `before-epoch-${next}-${takenAt.toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
   const places = new Map(
-    restored.map(({ name: folder, result: { position, snapshotIndex, segments } }) => {
-      // A snapshot alone is a state too: that at the beginning of its index.
-      const place = segments > 0 ? position : { ...position, index: snapshotIndex, offset: 0 };
-      return [folder, { ...place, snapshot: snapshotIndex }];
-    }),
+    restored.map(({ name, result: { position, snapshotIndex } }) => [name, { ...position, snapshot: snapshotIndex }]),
   );
   const pinned: RestorePoint = { name, takenAt, epoch, places: point?.places ?? places };
   await pinPlaces(client, pinned, { signal });
