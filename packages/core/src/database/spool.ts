@@ -1,14 +1,14 @@
 // The unshipped tail of a WAL, kept beside the database across a rotation: afterwards the new WAL grows over its place.
 import fs from "node:fs";
 import path from "node:path";
-import { BufferPool } from "../codec/buffer-pool.ts";
 import { step } from "../steps.ts";
 import { makeFolder } from "./local-state.ts";
 import { isSystemFault } from "./system-fault.ts";
 import type { WalFile } from "./wal-file.ts";
 
 const CHUNK_BYTES = 1 << 20;
-const chunks = new BufferPool(CHUNK_BYTES, 1);
+/** One for all: it is filled and emptied without a turn in between. Allocated for each rotation, it called for collections. */
+let chunk: Uint8Array | undefined;
 
 /** The WAL file has become shorter than its log was: somebody has restarted it, and `journal_size_limit` has cut it. */
 export class WalCut extends Error {
@@ -68,7 +68,7 @@ export class Spool {
 
   /** Copies the WAL's bytes up to `end` behind what is held. */
   extend(wal: WalFile, end: number): void {
-    const buffer = chunks.take();
+    const buffer = (chunk ??= new Uint8Array(CHUNK_BYTES));
     while (this.#end < end) {
       const wanted = buffer.subarray(0, Math.min(buffer.byteLength, end - this.#end));
       const count = wal.read(wanted, this.#end);
@@ -76,7 +76,6 @@ export class Spool {
       // A disk that is nearly full takes a part: only what it took is held.
       this.#end += fs.writeSync(this.#descriptor, wanted, 0, count, this.#end - this.from);
     }
-    chunks.give(buffer);
     step("spool:written");
   }
 
