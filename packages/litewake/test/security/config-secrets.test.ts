@@ -60,19 +60,21 @@ function wrong(text: string, env: Record<string, string> = {}): string {
   }
 }
 
+const CHARACTERS = [
+  ..."\t : - * & ! | > ' \" { } [ ] # % @ ` , ? \\ \0".split(" "),
+  " ",
+  "\n",
+  "<<: ",
+  "---\n",
+  "${",
+  "...",
+];
+
 /** Mistakes of a person's hand: at one place of the text. */
 const mistake = fc.record({
   at: fc.nat(),
   kind: fc.constantFrom("cut", "insert", "swap", "unindent", "unquote", "nocolon", "noblank", "duplicate", "list"),
-  character: fc.constantFrom(
-    ..."\t : - * & ! | > ' \" { } [ ] # % @ ` , ? \\ \0".split(" "),
-    " ",
-    "\n",
-    "<<: ",
-    "---\n",
-    "${",
-    "...",
-  ),
+  character: fc.constantFrom(...CHARACTERS),
 });
 
 function mistaken(text: string, { at, kind, character }: { at: number; kind: string; character: string }): string {
@@ -92,6 +94,18 @@ function mistaken(text: string, { at, kind, character }: { at: number; kind: str
   };
   return lines.with(n, edits[kind]?.() ?? line).join("\n");
 }
+
+it.each([
+  ["in quotes", FLEET],
+  ["without quotes", FLEET.replaceAll('"', "")],
+])("each character too much, at each place, in a configuration with secrets %s", (_, text) => {
+  const leaks = Array.from(text, (_character, at) =>
+    CHARACTERS.filter(
+      (character) => leaksIn(wrong(text.slice(0, at) + character + text.slice(at)), all).length > 0,
+    ).map((character) => `${character} at ${at}`),
+  ).flat();
+  expect(leaks).toEqual([]);
+});
 
 it("any one or two mistakes in a configuration with secrets", () => {
   fc.assert(
