@@ -41,10 +41,16 @@ const OPENS_SQLITE = [
   /^packages\/litewake\/src\//,
 ];
 
+/** Modules of Node of which an import, at the start of every command, costs far more than their use. */
+const LATE = ["node:http", "node:https", "node:tls"];
+
 /** What is wrong with an import of `specifier` in `file` (a path from the repository's root), or undefined. */
-export function violation(file: string, specifier: string): string | undefined {
+export function violation(file: string, specifier: string, typesOnly = false): string | undefined {
   const [, name, inside = ""] = /^packages\/([^/]+)\/src\/(.*)$/.exec(file) ?? [];
   if (name === undefined) return undefined;
+  if (LATE.includes(specifier) && !typesOnly) {
+    return "an import reads all it exports, and with that loads undici: process.getBuiltinModule, where it is used";
+  }
   if (specifier === SQLITE && !OPENS_SQLITE.some((place) => place.test(file))) {
     return "only core/database, core/restore's check, core/fleet/reshard and the command line open SQLite";
   }
@@ -80,11 +86,20 @@ function packageViolation(name: string, specifier: string): string | undefined {
   return undefined;
 }
 
-/** The specifiers of a source's static imports and re-exports, each with its line (from 1). */
-export function imports(source: string): { readonly specifier: string; readonly line: number }[] {
-  const pattern = /^\s*(?:import|export)\b(?:[^;"'`]*?\bfrom)?\s*["']([^"']+)["']/gm;
+/** A static import or re-export of a source. */
+export interface Import {
+  readonly specifier: string;
+  /** From 1. */
+  readonly line: number;
+  /** `import type`: nothing of it is there at run time. */
+  readonly typesOnly: boolean;
+}
+
+export function imports(source: string): Import[] {
+  const pattern = /^\s*(?:import|export)\b(\s*type\b)?(?:[^;"'`]*?\bfrom)?\s*["']([^"']+)["']/gm;
   return [...source.matchAll(pattern)].map((match) => ({
-    specifier: match[1] ?? "",
+    specifier: match[2] ?? "",
+    typesOnly: match[1] !== undefined,
     line: source.slice(0, match.index + match[0].length).split("\n").length,
   }));
 }
@@ -99,8 +114,8 @@ export function check(root: string): string[] {
       if (!entry.isFile() || !entry.name.endsWith(".ts")) continue;
       const full = path.join(entry.parentPath, entry.name);
       const file = path.relative(root, full).split(path.sep).join("/");
-      for (const { specifier, line } of imports(fs.readFileSync(full, "utf8"))) {
-        const what = violation(file, specifier);
+      for (const { specifier, line, typesOnly } of imports(fs.readFileSync(full, "utf8"))) {
+        const what = violation(file, specifier, typesOnly);
         if (what !== undefined) found.push(`${file}:${line}: imports ${specifier}: ${what}`);
       }
     }

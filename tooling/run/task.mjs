@@ -35,7 +35,10 @@ function audit() {
   if (code !== 0) process.exit(code);
 }
 
-const build = () => run("tsc", ["-b", "tooling/tsconfig/workspace.json"]);
+function build() {
+  run("tsc", ["-b", "tooling/tsconfig/workspace.json"]);
+  run("node", ["tooling/bundle/src/bundle.ts"]);
+}
 
 // The tests run on the pinned Node, unless this says "system": then on the one that runs this file.
 const testNode = process.env.LITEWAKE_TEST_NODE === "system" ? process.execPath : "node";

@@ -1,7 +1,6 @@
 // Requests to the JSON API with the credentials that Google's SDK finds. The SDK's own calls cannot be ended by a signal
 // and keep parts of uploads for retries of their own, so its file API is not used.
-import { type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
+import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { text } from "node:stream/consumers";
 import { Storage } from "@google-cloud/storage";
 import { abortable, type HttpAgents, httpAgents } from "@litewake/core/backend";
@@ -76,9 +75,8 @@ export class Connection {
     const length = body === undefined && method !== "POST" ? {} : { "content-length": body?.byteLength ?? 0 };
     const options = { method, headers: { ...headers, ...length }, signal };
     return new Promise((resolve, reject) => {
-      const request = secure
-        ? httpsRequest(url, { ...options, agent: this.#agents.https })
-        : httpRequest(url, { ...options, agent: this.#agents.http });
+      const { request: send } = process.getBuiltinModule(secure ? "node:https" : "node:http");
+      const request = send(url, { ...options, agent: secure ? this.#agents.https : this.#agents.http });
       request.on("response", resolve);
       request.on("error", reject);
       request.end(body);

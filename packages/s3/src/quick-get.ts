@@ -1,8 +1,7 @@
 // Gets without the SDK's way through its middlewares, which takes a millisecond of CPU for each object: a restore gets thousands.
 // A first listing or get goes through the SDK; what it came to (host, path, headers, region) is the pattern of the gets. Whatever
 // is not a plain success is asked for again through the SDK, whose answer then counts: redirects, errors, new credentials.
-import { type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
-import { request as httpsRequest } from "node:https";
+import type { IncomingMessage, RequestOptions } from "node:http";
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { HttpAgents } from "@litewake/core/backend";
 import { SignatureV4 } from "@smithy/signature-v4";
@@ -73,7 +72,7 @@ export class QuickGet {
 
   #send(options: RequestOptions): Promise<IncomingMessage | undefined> {
     const secure = options.protocol === "https:";
-    const send = secure ? httpsRequest : httpRequest;
+    const { request: send } = process.getBuiltinModule(secure ? "node:https" : "node:http");
     const agent = secure ? this.#agents.https : this.#agents.http;
     return new Promise((resolve, reject) => {
       const sent = send({ ...options, agent }, (answer) => {

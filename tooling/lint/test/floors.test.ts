@@ -22,6 +22,7 @@ test.for([
   ["packages/file/src/client.ts", "@litewake/conformance"],
   ["packages/file/src/client.ts", "../../core/src/errors.ts"],
   ["packages/litewake/src/main.ts", "@litewake/file"],
+  ["packages/s3/src/quick-get.ts", "node:https"],
 ])("%s may not import %s", ([file = "", specifier = ""]) => {
   expect(violation(file, specifier)).toBeDefined();
 });
@@ -42,6 +43,10 @@ test.for([
   expect(violation(file, specifier)).toBeUndefined();
 });
 
+test("node:http may be imported for its types", () => {
+  expect(violation("packages/s3/src/quick-get.ts", "node:http", true)).toBeUndefined();
+});
+
 test("every form of a static import is seen, with its line", () => {
   const source = `// import "./comment.ts";
 import "./effect.ts";
@@ -52,9 +57,9 @@ export { c } from "./again.ts";
 export const text = 'from "./not-one.ts"';
 const lazy = import("./lazy.ts");`;
   expect(imports(source)).toEqual([
-    { specifier: "./effect.ts", line: 2 },
-    { specifier: "./several-lines.ts", line: 4 },
-    { specifier: "./type.ts", line: 5 },
-    { specifier: "./again.ts", line: 6 },
+    { specifier: "./effect.ts", line: 2, typesOnly: false },
+    { specifier: "./several-lines.ts", line: 4, typesOnly: false },
+    { specifier: "./type.ts", line: 5, typesOnly: true },
+    { specifier: "./again.ts", line: 6, typesOnly: false },
   ]);
 });

@@ -1,8 +1,9 @@
 // Node's HTTP agents as every store over HTTP wants them: connections that are kept, none that hangs, all ended by one call.
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
+// Node's modules are loaded with the first agent that is used, and not by `import`, which reads all that a module exports: of
+// node:http also `WebSocket`, and with it undici (25 ms and 13 MB), of node:tls all root certificates.
+import type { Agent as HttpAgent } from "node:http";
+import type { Agent as HttpsAgent } from "node:https";
 import type { Duplex } from "node:stream";
-import { rootCertificates } from "node:tls";
 
 /** A connection may be silent so long while a request is under way; progress of a slow upload counts as sound. */
 const SILENCE_MS = 20_000;
@@ -15,6 +16,7 @@ export interface HttpAgentOptions {
   readonly skipVerify?: boolean;
 }
 
+/** Each is made when it is first read. */
 export interface HttpAgents {
   readonly http: HttpAgent;
   readonly https: HttpsAgent;
@@ -25,29 +27,32 @@ export interface HttpAgents {
 /** Opens no socket. One that is silent for 20 s ends with ETIMEDOUT. */
 export function httpAgents({ ca, skipVerify = false }: HttpAgentOptions = {}): HttpAgents {
   const common = { keepAlive: true, maxSockets: MAX_SOCKETS, timeout: SILENCE_MS };
-  const http = new HttpAgent(common);
-  const https = new HttpsAgent({
-    ...common,
-    rejectUnauthorized: !skipVerify,
-    ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }),
-  });
-  for (const agent of [http, https]) endSilentSockets(agent);
+  let http: HttpAgent | undefined;
+  let https: HttpsAgent | undefined;
   return {
-    http,
-    https,
+    get http() {
+      const { Agent } = process.getBuiltinModule("node:http");
+      return (http ??= endSilentSockets(new Agent(common)));
+    },
+    get https() {
+      const { Agent } = process.getBuiltinModule("node:https");
+      const trusted = ca === undefined ? {} : { ca: [...process.getBuiltinModule("node:tls").rootCertificates, ca] };
+      return (https ??= endSilentSockets(new Agent({ ...common, rejectUnauthorized: !skipVerify, ...trusted })));
+    },
     destroy: () => {
-      http.destroy();
-      https.destroy();
+      http?.destroy();
+      https?.destroy();
     },
   };
 }
 
 /** A limit for a whole request would end the slow upload of a large part. */
-function endSilentSockets(agent: HttpAgent | HttpsAgent): void {
+function endSilentSockets<T extends HttpAgent>(agent: T): T {
   const create = agent.createConnection.bind(agent) as (...args: unknown[]) => Duplex | null | undefined;
   agent.createConnection = (...args: unknown[]): Duplex | null | undefined => {
     const socket = create(...args);
     socket?.on("timeout", () => socket.destroy(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })));
     return socket;
   };
+  return agent;
 }

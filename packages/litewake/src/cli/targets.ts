@@ -6,7 +6,6 @@ import { type BackendLoading, loadBackend, openReplica, schemeOf } from "../back
 import type { Config, DatabaseConfig, FleetConfig, ReplicaConfig } from "../config/config.ts";
 import { REPLICA_DEFAULTS } from "../config/config.ts";
 import { absolute } from "../config/absolute.ts";
-import { readConfig } from "../config/read-config.ts";
 import { ageOfCommandLine } from "../config/read-age.ts";
 import { canonicalType, UnknownSetting } from "../config/read-replica.ts";
 import { note } from "./command.ts";
@@ -58,6 +57,8 @@ export function configFile(flags: ParsedArguments): string {
 export async function loadConfig(flags: ParsedArguments): Promise<Config> {
   const { file, chosen } = configPath(flags);
   const text = readText(file, chosen);
+  // A third of all modules are YAML's; a command with a URL has no use for them.
+  const { readConfig } = await import("../config/read-config.ts");
   const moreSettings: Record<string, readonly string[]> = {};
   for (;;) {
     try {

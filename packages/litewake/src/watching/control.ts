@@ -1,7 +1,6 @@
 // The socket by which `litewake status` and `litewake point` reach the process that replicates by the same configuration.
 import { createHash } from "node:crypto";
 import fs from "node:fs";
-import http from "node:http";
 import { connect } from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -58,6 +57,7 @@ export async function askRunning(
   const socketPath = controlSocket(configFile);
   if (process.platform !== "win32" && !isOurs(path.dirname(socketPath))) throw none(configFile);
   return new Promise((resolve, reject) => {
+    const http = process.getBuiltinModule("node:http");
     const request = http.request({ socketPath, method, path: target, timeout: ANSWER_MS }, (response) => {
       let text = "";
       response.setEncoding("utf8");

@@ -1,5 +1,5 @@
 // Serves what is to be seen: to Prometheus and probes at `addr`, and to `litewake status` and `point` at a socket of its own.
-import http from "node:http";
+import type * as http from "node:http";
 import type { AddressInfo } from "node:net";
 import fs from "node:fs";
 import { LitewakeError, type Logger, type TakenPoint } from "@litewake/core";
@@ -49,7 +49,9 @@ export class StatusServer implements AsyncDisposable {
 
   /** Throws kind `usage` when the address cannot be had. */
   static async listen(at: Address | string, options: ServerOptions): Promise<StatusServer> {
-    const server = http.createServer((request, response) => void answer(request, response, options));
+    const server = process
+      .getBuiltinModule("node:http")
+      .createServer((request, response) => void answer(request, response, options));
     const where = typeof at === "string" ? at : `${at.host}:${at.port}`;
     server.maxConnections = MAX_CONNECTIONS;
     await new Promise<void>((resolve, reject) => {

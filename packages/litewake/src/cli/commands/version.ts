@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { type Command, JSON_FLAG, print, printJson } from "../command.ts";
 
 export function packageVersion(): string {
-  const manifest: unknown = createRequire(import.meta.url)("../../../package.json");
+  const manifest: unknown = createRequire(import.meta.url)("litewake/package.json");
   return typeof manifest === "object" && manifest !== null && "version" in manifest
     ? String(manifest.version)
     : "unknown";
