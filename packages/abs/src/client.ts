@@ -17,6 +17,7 @@ import {
   type ReplicaClient,
   ReplicaError,
   type ReplicaOperation,
+  type Share,
   throwIfAborted,
   withOwnSignal,
 } from "@litewake/core/backend";
@@ -35,13 +36,13 @@ export class AbsClient implements ReplicaClient {
   readonly url: string;
   readonly capabilities: Capabilities = { putIfAbsent: true };
   readonly #options: AbsOptions;
-  readonly #connection: Connection;
+  readonly #share: Share<Connection>;
   readonly #root: string;
   readonly #where: string;
 
-  private constructor(options: AbsOptions, connection: Connection) {
+  private constructor(options: AbsOptions, share: Share<Connection>) {
     this.#options = options;
-    this.#connection = connection;
+    this.#share = share;
     this.#root = options.prefix === "" ? "" : `${options.prefix}/`;
     this.#where = `${options.container} at ${options.endpoint.replace(/^https?:\/\//, "")}`;
     this.url = `abs://${options.container}${options.prefix === "" ? "" : `/${options.prefix}`}`;
@@ -116,7 +117,11 @@ export class AbsClient implements ReplicaClient {
   }
 
   async close(): Promise<void> {
-    this.#connection.close();
+    this.#share.release();
+  }
+
+  get #connection(): Connection {
+    return this.#share.connection;
   }
 
   async #deleteOne(key: string, signal: AbortSignal | undefined): Promise<void> {

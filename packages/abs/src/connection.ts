@@ -1,7 +1,7 @@
 // The SDK's container client as this backend needs it: no retries of its own, no hanging, sockets that end with it.
 import { createRequire } from "node:module";
 import { AnonymousCredential, ContainerClient, newPipeline, StorageSharedKeyCredential } from "@azure/storage-blob";
-import { httpAgents, invalidConfig } from "@litewake/core/backend";
+import { httpAgents, invalidConfig, type Share, SharedConnections } from "@litewake/core/backend";
 import type { AbsOptions } from "./options.ts";
 
 type Credential = NonNullable<Parameters<typeof newPipeline>[0]>;
@@ -14,9 +14,22 @@ export interface Connection {
 /** Loads @azure/identity; another one in tests. */
 export type IdentityLoader = () => Promise<{ readonly DefaultAzureCredential: new () => Credential }>;
 
-/** Opens no socket before the first call. Throws one line if @azure/identity is needed and missing. */
-export async function connect(options: AbsOptions, loadIdentity: IdentityLoader = importIdentity): Promise<Connection> {
+const connections = new SharedConnections<Connection>();
+
+/**
+ * Opens no socket before the first call. Replicas beside each other in a container share one connection. Throws one line if
+ * @azure/identity is needed and missing.
+ */
+export async function connect(
+  options: AbsOptions,
+  loadIdentity: IdentityLoader = importIdentity,
+): Promise<Share<Connection>> {
+  const { prefix: _prefix, accessTier: _tier, ...telling } = options;
   const credential = await credentialOf(options, loadIdentity);
+  return connections.take(telling, () => connectionOf(options, credential));
+}
+
+function connectionOf(options: AbsOptions, credential: Credential): Connection {
   const agents = httpAgents(options);
   const pipeline = newPipeline(credential, { retryOptions: { maxTries: 1 } });
   pipeline.factories.unshift({

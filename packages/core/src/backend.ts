@@ -50,6 +50,7 @@ export {
   type UploadSource,
 } from "./backend/parts.ts";
 export { readableBytes, type ReadableOptions } from "./backend/readable.ts";
+export { type Share, SharedConnections } from "./backend/shared.ts";
 export { noBytes, rangeHeader, releasing } from "./backend/stream.ts";
 export {
   alreadyThere,

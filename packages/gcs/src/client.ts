@@ -17,10 +17,11 @@ import {
   type ReplicaClient,
   ReplicaError,
   type ReplicaOperation,
+  type Share,
   throwIfAborted,
   withOwnSignal,
 } from "@litewake/core/backend";
-import { Connection, discard } from "./connection.ts";
+import { connect, type Connection, discard } from "./connection.ts";
 import { gcsError, isPastEnd } from "./errors.ts";
 import type { GcsOptions } from "./options.ts";
 import { upload } from "./upload.ts";
@@ -39,13 +40,13 @@ export class GcsClient implements ReplicaClient {
   readonly url: string;
   readonly capabilities: Capabilities = { putIfAbsent: true };
   readonly #options: GcsOptions;
-  readonly #connection: Connection;
+  readonly #share: Share<Connection>;
   readonly #root: string;
   readonly #where: string;
 
   constructor(options: GcsOptions) {
     this.#options = options;
-    this.#connection = new Connection(options);
+    this.#share = connect(options);
     this.#root = options.prefix === "" ? "" : `${options.prefix}/`;
     this.#where = options.endpoint === undefined ? options.bucket : `${options.bucket} at ${this.#connection.host}`;
     this.url = `gcs://${options.bucket}${options.prefix === "" ? "" : `/${options.prefix}`}`;
@@ -123,7 +124,11 @@ export class GcsClient implements ReplicaClient {
   }
 
   async close(): Promise<void> {
-    this.#connection.close();
+    this.#share.release();
+  }
+
+  get #connection(): Connection {
+    return this.#share.connection;
   }
 
   async #deleteOne(key: string, signal: AbortSignal | undefined): Promise<void> {

@@ -3,7 +3,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
 import { text } from "node:stream/consumers";
 import { Storage } from "@google-cloud/storage";
-import { abortable, type HttpAgents, httpAgents } from "@litewake/core/backend";
+import { abortable, type HttpAgents, httpAgents, type Share, SharedConnections } from "@litewake/core/backend";
 import { HttpFailure, NoCredentials } from "./errors.ts";
 import type { GcsOptions } from "./options.ts";
 
@@ -22,6 +22,14 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingMessage["headers"];
   readonly body: IncomingMessage;
+}
+
+const connections = new SharedConnections<Connection>();
+
+/** Opens no socket before the first call. Replicas with the same credentials share one connection. */
+export function connect(options: GcsOptions): Share<Connection> {
+  const { endpoint, anonymous, keyFile } = options;
+  return connections.take({ endpoint, anonymous, keyFile }, () => new Connection(options));
 }
 
 export class Connection {

@@ -18,6 +18,7 @@ import {
   type ReplicaClient,
   ReplicaError,
   type ReplicaOperation,
+  type Share,
   throwIfAborted,
   withOwnSignal,
 } from "@litewake/core/backend";
@@ -34,14 +35,14 @@ export class S3ReplicaClient implements ReplicaClient {
   readonly url: string;
   readonly capabilities: Capabilities;
   readonly #options: S3Options;
-  readonly #connection: Connection;
+  readonly #share: Share<Connection>;
   readonly #root: string;
   readonly #where: string;
   readonly #customerKey: Readonly<Record<string, string>>;
 
   constructor(options: S3Options) {
     this.#options = options;
-    this.#connection = connect(options);
+    this.#share = connect(options);
     this.#root = options.prefix === "" ? "" : `${options.prefix}/`;
     this.#where =
       options.endpoint === undefined ? options.bucket : `${options.bucket} at ${new URL(options.endpoint).host}`;
@@ -145,7 +146,11 @@ export class S3ReplicaClient implements ReplicaClient {
   }
 
   async close(): Promise<void> {
-    this.#connection.close();
+    this.#share.release();
+  }
+
+  get #connection(): Connection {
+    return this.#share.connection;
   }
 
   #objectHeaders(): Record<string, string> {

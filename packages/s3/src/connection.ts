@@ -1,7 +1,7 @@
 // The SDK's client as this backend needs it: no retries of its own, no hanging, sockets that end with it.
 import { createHash } from "node:crypto";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
-import { type HttpAgents, httpAgents } from "@litewake/core/backend";
+import { type HttpAgents, httpAgents, type Share, SharedConnections } from "@litewake/core/backend";
 import type { S3Options } from "./options.ts";
 import { QuickGet } from "./quick-get.ts";
 
@@ -13,8 +13,15 @@ export interface Connection {
   close(): void;
 }
 
-/** Opens no socket before the first call. */
-export function connect(options: S3Options): Connection {
+const connections = new SharedConnections<Connection>();
+
+/** Opens no socket before the first call. Replicas beside each other in a bucket share one connection. */
+export function connect(options: S3Options): Share<Connection> {
+  const { prefix: _prefix, storageClass: _class, tags: _tags, ...telling } = options;
+  return connections.take(telling, () => connectionOf(options));
+}
+
+function connectionOf(options: S3Options): Connection {
   const agents = httpAgents(options);
   const s3 = new S3Client(configuration(options, agents));
   noteDate(s3);

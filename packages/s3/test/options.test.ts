@@ -194,11 +194,11 @@ describe("the region", () => {
     using folder = tempDir("s3-region");
     fs.writeFileSync(folder.join("config"), "[default]\nregion = eu-north-1\n[profile backup]\nregion = ap-south-1\n");
     const regionOf = async (settings: Record<string, string>): Promise<string> => {
-      const { s3: client, close } = connect(options({ settings: { bucket: "b", ...settings } }));
+      const { connection, release } = connect(options({ settings: { bucket: "b", ...settings } }));
       try {
-        return await client.config.region();
+        return await connection.s3.config.region();
       } finally {
-        close();
+        release();
       }
     };
     vi.stubEnv("AWS_CONFIG_FILE", folder.join("config"));

@@ -150,7 +150,9 @@ export function endpointUrl(given: string, name: string, plain = false): URL {
   return url;
 }
 
-/** The certificates of a `ca-file` setting, PEM. */
+let lastCertificates = "";
+
+/** The certificates of a `ca-file` setting, PEM. One string for all replicas that name the same file: it may be large. */
 export function readCaFile(file: string): string {
   let pem: string;
   try {
@@ -160,7 +162,8 @@ export function readCaFile(file: string): string {
   }
   if (!pem.includes("-----BEGIN CERTIFICATE-----"))
     throw invalidConfig(`ca-file: ${file} holds no certificate in PEM form`);
-  return pem;
+  if (pem !== lastCertificates) lastCertificates = pem;
+  return lastCertificates;
 }
 
 /** A URL without what may be secret: user, password and options. */
