@@ -16,6 +16,7 @@ import {
   type ReplicaClient,
   ReplicaError,
   type ReplicaOperation,
+  type Share,
   throwIfAborted,
   withOwnSignal,
 } from "@litewake/core/backend";
@@ -24,7 +25,7 @@ import { exists, ignoreUnsupported, makeFolder, prune, remove, removeStale, repl
 import { walk } from "./listing.ts";
 import type { SftpOptions } from "./options.ts";
 import { readRange } from "./reading.ts";
-import { type Channel, Session } from "./session.ts";
+import { type Channel, type Session, sessionOf } from "./session.ts";
 import { isTemporary, temporaryName } from "./temporary.ts";
 import { writeBody } from "./writing.ts";
 
@@ -37,13 +38,13 @@ export class SftpClient implements ReplicaClient {
   readonly url: string;
   readonly capabilities: Capabilities = { putIfAbsent: true };
   readonly #root: string;
-  readonly #session: Session;
+  readonly #share: Share<Session>;
   /** Folders that were looked through for what dead writers left. */
   readonly #cleaned = new Set<string>();
 
   constructor(options: SftpOptions) {
     this.#root = options.root;
-    this.#session = new Session(options);
+    this.#share = sessionOf(options);
     const host = options.host.includes(":") ? `[${options.host}]` : options.host;
     this.url = `sftp://${options.user}@${host}${options.port === 22 ? "" : `:${options.port}`}${options.root.startsWith("/") ? "" : "/"}${options.root}`;
   }
@@ -121,7 +122,11 @@ export class SftpClient implements ReplicaClient {
   }
 
   async close(): Promise<void> {
-    this.#session.close();
+    this.#share.release();
+  }
+
+  get #session(): Session {
+    return this.#share.connection;
   }
 
   // Deleting the last object of a folder removes the folder, at any moment between its making and the opening in it.

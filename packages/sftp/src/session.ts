@@ -1,6 +1,6 @@
 // One SSH connection, shared by all calls: made at the first call, made again after a drop, kept alive, ended by close.
 import net from "node:net";
-import { abortable, ReplicaError } from "@litewake/core/backend";
+import { abortable, ReplicaError, type Share, SharedConnections } from "@litewake/core/backend";
 import ssh2, { type Attributes, type ConnectConfig, type FileEntryWithStats, type SFTPWrapper, type Stats } from "ssh2";
 import { sftpError } from "./errors.ts";
 import { HostKey } from "./host-key.ts";
@@ -12,6 +12,14 @@ const KEEPALIVE_MS = 7000;
 const KEEPALIVES = 3;
 
 type Callback<T> = (error: Error | null | undefined, value: T) => void;
+
+const sessions = new SharedConnections<Session>();
+
+/** Connects at the first call. Replicas of one login share one session: each is a process of the server. */
+export function sessionOf(options: SftpOptions): Share<Session> {
+  const { root: _root, ...telling } = options;
+  return sessions.take(telling, () => new Session(options));
+}
 
 export class Session {
   readonly where: string;
