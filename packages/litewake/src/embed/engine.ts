@@ -7,6 +7,7 @@ import { DEFAULT_PATIENCE_MS, patient } from "../cli/patience.ts";
 import { createLogger } from "../cli/log.ts";
 import { DEFAULT_LOGGING } from "../config/config.ts";
 import { RunningFleet } from "../fleet/start.ts";
+import { leanV8 } from "../lean-v8.ts";
 import type { Call, Failure, News, Order } from "./messages.ts";
 import { configurationOf } from "./options.ts";
 
@@ -130,6 +131,7 @@ function failureOf(error: unknown): Failure {
   return { kind: "internal", message: error instanceof Error ? error.message : String(error) };
 }
 
+leanV8();
 const engine = new Engine();
 // A signal to the whole container is for the application; when that has ended, the channel closes.
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});

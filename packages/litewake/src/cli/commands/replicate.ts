@@ -13,6 +13,7 @@ import {
 import type { Config, FleetConfig, ReplicaConfig } from "../../config/config.ts";
 import { DEFAULT_LOGGING, DEFAULT_WATCH } from "../../config/config.ts";
 import { absolute } from "../../config/absolute.ts";
+import { leanV8 } from "../../lean-v8.ts";
 import { RunningDatabases } from "../../fleet/databases.ts";
 import { RunningFleet } from "../../fleet/start.ts";
 import { listenForCommands } from "../../watching/control.ts";
@@ -83,6 +84,7 @@ async function configOf(flags: ParsedArguments): Promise<Config> {
 }
 
 async function run(flags: ParsedArguments): Promise<number> {
+  leanV8();
   const once = flags.boolean("once");
   if (once && flags.string("exec") !== undefined)
     throw new LitewakeError("usage", "-once and -exec cannot stand together", { next: "keep one of them" });
