@@ -173,6 +173,11 @@ export class LiveDatabase {
       : undefined;
   }
 
+  /** Size of the database file, without its WAL. */
+  get fileBytes(): number {
+    return fs.fstatSync(this.descriptor).size;
+  }
+
   /** Whether the schema holds nothing at all, as in a database that an application has only just created. */
   isEmpty(): boolean {
     return this.#free.prepare("select 1 from sqlite_schema limit 1").get() === undefined;

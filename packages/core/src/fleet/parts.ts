@@ -3,6 +3,7 @@ import type { CallOptions, ReplicaClient } from "../backend/client.ts";
 import { ConcurrencyLimit, limited } from "../backend/limit.ts";
 import { prefixed } from "../backend/prefix.ts";
 import type { DatabaseReplication } from "../shipping/database-replication.ts";
+import { SnapshotLimits } from "../shipping/snapshot-limits.ts";
 import type { FleetOptions } from "./fleet.ts";
 import { gated } from "./gate.ts";
 import { fnv1a32 } from "./hash.ts";
@@ -12,8 +13,6 @@ import { type FleetMember, noteMember } from "./members.ts";
 import { readPins, type RestorePoint } from "./points.ts";
 
 const CALLS_AT_ONCE = 32;
-/** Half of the calls' places: the others are left to segments. */
-const SNAPSHOTS_AT_ONCE = 16;
 /** Snapshots are due up to this part of the interval early, each database at its own, so that not all come at once. */
 const STAGGER = 0.2;
 
@@ -21,7 +20,7 @@ const STAGGER = 0.2;
 export interface FleetParts {
   /** The fleet's root: few calls at a time, nothing written without the lease, nor before the manifest is claimed. */
   readonly client: ReplicaClient;
-  readonly snapshots: ConcurrencyLimit;
+  readonly snapshots: SnapshotLimits;
   /** Proves or writes the manifest. */
   readonly claim: (options: CallOptions) => Promise<void>;
   /** The way in which the replica is sharded, once that is known. */
@@ -54,7 +53,7 @@ export function partsOf({ client, sharding, callsAtOnce, lease }: FleetOptions):
   const own = lease === undefined ? client : leased(client, lease);
   const narrow = limited(own, new ConcurrencyLimit(callsAtOnce ?? CALLS_AT_ONCE));
   const parts: FleetParts = {
-    snapshots: new ConcurrencyLimit(SNAPSHOTS_AT_ONCE),
+    snapshots: new SnapshotLimits(),
     claim: async (options) => {
       if (sharding === undefined || manifest !== undefined) return;
       manifest = await claimManifest(narrow, sharding, options);

@@ -5,7 +5,7 @@ import type { Position } from "../replica/position.ts";
 import { holdAll } from "./barrier.ts";
 import { type DatabaseReplication, DatabaseReplicator, type DatabaseStatus } from "./database-replication.ts";
 import type { DatabaseCut } from "./replica-group.ts";
-
+import { SnapshotLimits } from "./snapshot-limits.ts";
 import type { Look, Seen } from "./standing-still.ts";
 
 export type { DatabaseReplication, DatabaseStatus } from "./database-replication.ts";
@@ -43,6 +43,7 @@ export class Replication implements AsyncDisposable {
   /** Resolves when nothing is left that can be shipped. One failed replica among several does not stop the others. */
   readonly givenUp: Promise<void>;
   readonly #context: ConstructorParameters<typeof DatabaseReplicator>[1];
+  readonly #snapshots = new Map<string, SnapshotLimits>();
   #databases: readonly DatabaseReplicator[];
 
   private constructor(options: ReplicationOptions) {
@@ -55,7 +56,23 @@ export class Replication implements AsyncDisposable {
     };
     const context = { logger: options.logger, newHistory: options.newHistory ?? false, onChange };
     this.#context = context;
-    this.#databases = options.databases.map((database) => new DatabaseReplicator(database, context));
+    this.#databases = options.databases.map((database) => this.#replicator(database));
+  }
+
+  #replicator(database: DatabaseReplication): DatabaseReplicator {
+    const replicas = database.replicas.map((target) => ({
+      ...target,
+      snapshots: target.snapshots ?? this.#snapshotsTo(target.client.url),
+    }));
+    return new DatabaseReplicator({ ...database, replicas }, this.#context);
+  }
+
+  #snapshotsTo(url: string): SnapshotLimits {
+    const place = URL.parse(url);
+    const store = place === null ? url : `${place.protocol}//${place.host}`;
+    const limits = this.#snapshots.get(store) ?? new SnapshotLimits();
+    this.#snapshots.set(store, limits);
+    return limits;
   }
 
   /**
@@ -79,7 +96,7 @@ export class Replication implements AsyncDisposable {
 
   /** Follows one more database from now on. Rejects, and does not follow it, when it is refused. */
   async add(database: DatabaseReplication): Promise<void> {
-    const replicator = new DatabaseReplicator(database, this.#context);
+    const replicator = this.#replicator(database);
     this.#databases = [...this.#databases, replicator];
     try {
       await replicator.start();

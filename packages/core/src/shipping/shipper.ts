@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
-import type { ConcurrencyLimit } from "../backend/limit.ts";
 import { comparePlace, type Epoch, type LogPlace } from "../database/epoch.ts";
 import { ContinuityLost } from "../database/follower.ts";
 import { FreezeBroken } from "../database/frozen-copy.ts";
@@ -22,6 +21,7 @@ import { type SegmentEnd, SegmentMoved, type SegmentSpan, segmentBytes } from ".
 import { storedBody } from "./segment-body.ts";
 import type { ShipperHost } from "./shipper-host.ts";
 import { snapshotBody } from "./snapshot-body.ts";
+import type { SnapshotLimits } from "./snapshot-limits.ts";
 
 /** A segment is cut at the first commit past so many bytes of WAL. */
 const CUT_BYTES = 16 << 20;
@@ -33,8 +33,8 @@ export interface ShipperTarget {
   readonly client: ReplicaClient;
   /** Bytes of WAL that one index may hold before the next one must begin. */
   readonly maxIndexBytes?: number | undefined;
-  /** Snapshots that this process takes at the same time. Default: no limit. */
-  readonly snapshots?: ConcurrencyLimit | undefined;
+  /** Snapshots that this process takes at the same time. Default: limits for all replicas in the same store. */
+  readonly snapshots?: SnapshotLimits | undefined;
   /** A lease says that nobody else writes here: what another process has left in our place ends the generation, not us. */
   readonly leased?: boolean | undefined;
   /** A request of the lease's last owner may still be under way. */
@@ -326,7 +326,7 @@ export class Shipper implements LogReader {
     supersedes: readonly string[] = [],
   ): Promise<LogPlace> {
     for (;;) {
-      const leave = await this.target.snapshots?.take(signal, "put");
+      const leave = await this.target.snapshots?.take(this.#host.database.fileBytes, signal);
       const held = await this.#host.hold(signal).catch((error: unknown) => {
         leave?.();
         throw error;

@@ -7,7 +7,7 @@ import { compressed, inMemoryWhereSmall } from "./segment-body.ts";
 import type { SnapshotAnswer, SnapshotRequest } from "./snapshot-worker.ts";
 
 /** A thread starts in some 40 ms; below this much there is nothing to gain. Bytes of the database. */
-const WORTH_A_THREAD_BYTES = 16 << 20;
+export const WORTH_A_THREAD_BYTES: number = 16 << 20;
 const CHUNK_BYTES = 1 << 20;
 /** Chunks asked for and not yet passed on: one is worked on, the others wait for the store. */
 const AHEAD = 4;

@@ -55,8 +55,11 @@ export class Between {
     // As a power loss leaves a file whose bytes were not synced: cut, old, or gone; an atomic rename does not help.
     else if (incident === "state-cut" && state !== undefined)
       fs.truncateSync(this.#stateFile, random.below(state.byteLength));
-    else if (incident === "state-old" && this.#older !== undefined) fs.writeFileSync(this.#stateFile, this.#older);
-    else if (incident === "state-deleted") fs.rmSync(this.#meta, { recursive: true, force: true });
+    else if (incident === "state-old" && this.#older !== undefined) {
+      // Perhaps deleted before, and the process since then was killed before it made it again.
+      fs.mkdirSync(this.#meta, { recursive: true });
+      fs.writeFileSync(this.#stateFile, this.#older);
+    } else if (incident === "state-deleted") fs.rmSync(this.#meta, { recursive: true, force: true });
     else if (incident === "spool-cut") this.#cutSpool();
     this.#older = state ?? this.#older;
     if (incident !== "writer-paused") await this.#application.start();

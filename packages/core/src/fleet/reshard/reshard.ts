@@ -63,7 +63,7 @@ export interface ReshardResult {
 }
 
 const CALLS_AT_ONCE = 32;
-const SNAPSHOTS_AT_ONCE = 8;
+const FENCES_AT_ONCE = 8;
 const HOUR_MS = 3_600_000;
 
 /**
@@ -85,7 +85,7 @@ export async function reshard(request: ReshardRequest): Promise<ReshardResult | 
   await rm(scratch, { recursive: true, force: true });
   if (request.contested === true) {
     const names = [...new Set([...namesOf(newest), ...namesOf(origin.manifest)])];
-    await eachInParallel(names, SNAPSHOTS_AT_ONCE, (name) => fence(prefixed(client, name), { signal }));
+    await eachInParallel(names, FENCES_AT_ONCE, (name) => fence(prefixed(client, name), { signal }));
   }
   try {
     const members = namesOf(origin.manifest).map((name) => ({ name, path: path.join(scratch, "from", `${name}.db`) }));
@@ -229,12 +229,11 @@ async function pinOrigin(
 async function ship(databases: readonly FleetMember[], manifest: Manifest, request: ReshardRequest): Promise<void> {
   const { client, logger, signal, fileOf } = request;
   const narrow = limited(client, new ConcurrencyLimit(CALLS_AT_ONCE));
-  const snapshots = new ConcurrencyLimit(SNAPSHOTS_AT_ONCE);
   const upkeep = { syncIntervalMs: 1000, snapshotIntervalMs: 0, retentionMs: 0, retentionCheckIntervalMs: HOUR_MS };
   const replication = await Replication.start({
     databases: databases.map(({ name, path: file }) => ({
       path: file,
-      replicas: [{ name, client: prefixed(narrow, name), ...upkeep, snapshots, leased: true }],
+      replicas: [{ name, client: prefixed(narrow, name), ...upkeep, leased: true }],
     })),
     logger,
     newHistory: true,
