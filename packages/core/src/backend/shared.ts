@@ -1,5 +1,5 @@
 // What clients of one store can have in common: an SDK's client, its sockets, its credentials. A configuration may name a
-// hundred databases in one bucket, and an SDK's client takes half a megabyte.
+// hundred databases in one bucket, and an SDK's client takes a third of a megabyte.
 import { createHash } from "node:crypto";
 
 interface Shared<T> {
