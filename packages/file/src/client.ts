@@ -156,8 +156,9 @@ export class FileClient implements ReplicaClient {
   // Deleting the last object of a folder removes the folder, at any moment between its making and the opening in it.
   async #create(temporary: string, folder: string): Promise<FileHandle> {
     for (let tries = 1; ; tries += 1) {
-      await this.#folders.ensure(folder);
       try {
+        // Making it fails too where those above it are removed just then.
+        await this.#folders.ensure(folder);
         return await open(temporary, "wx", 0o600);
       } catch (error) {
         if (errnoOf(error) !== "ENOENT" || tries === FOLDER_TRIES) throw error;

@@ -82,6 +82,13 @@ export const wrongAborts: readonly WrongSubject[] = [
         throw new ReplicaError({ code: "Unknown", operation: "put", key, reason: "socket hang up", cause });
       }),
   })),
+  // Nobody waits for it yet when it fails: that must not end the process that runs the kit.
+  wrong("failsBeforeTheAbort", "abort.put-at-any-moment", (right) => ({
+    put: async (key, body, options) => {
+      if (key !== "a/49") return right.put(key, body, options);
+      throw new ReplicaError({ code: "Unavailable", operation: "put", key, reason: "the folder vanished" });
+    },
+  })),
   wrong("endsQuietlyOnAbort", "abort.get", (right) => ({
     get: async (key, options = {}): Promise<ByteStream> => {
       const stream = await right.get(key, { ...options, signal: undefined });

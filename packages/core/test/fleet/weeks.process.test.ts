@@ -18,6 +18,8 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const DAYS = 21;
 const WINDOW_MS = 3 * DAY_MS;
+/** What is behind is marked in one hour and deleted in the next. */
+const PATIENT_STEPS = 12;
 const SHARDS = 2;
 const sharding = shardingOf(SHARDS);
 const names = [...sharding.shards, "dlq"];
@@ -64,12 +66,12 @@ async function restoredRows(client: MemoryClient, name: string, moment: number):
 }
 
 /** Resolves when what was begun has been done: snapshots and deletions wait for the disk and for timers of their own. */
-async function settled({ objects }: MemoryClient): Promise<void> {
+async function settled({ objects }: MemoryClient, quietMs: number): Promise<void> {
   const seen = (): string => `${objects.size} ${[...objects.keys()].at(-1)}`;
   for (let last = ""; last !== seen();) {
     last = seen();
     for (let i = 0; i < 30; i++) await turn();
-    await new Promise((resolve) => setTimeout(resolve, 3));
+    await new Promise((resolve) => setTimeout(resolve, quietMs));
   }
 }
 
@@ -94,7 +96,8 @@ it("keeps the window and no more, over three weeks", async () => {
   const known: Known[] = [];
   const rows = names.map(() => 0);
   const stepMs = 40 * MINUTE_MS;
-  for (let step = 0; step < (DAYS * DAY_MS) / stepMs; step++) {
+  const steps = (DAYS * DAY_MS) / stepMs;
+  for (let step = 0; step < steps; step++) {
     vi.setSystemTime(Date.now() + stepMs);
     for (const [n, { insert }] of databases.entries()) {
       if (!isWritten(n, step)) continue;
@@ -105,8 +108,8 @@ it("keeps the window and no more, over three weeks", async () => {
     await fleet.sync();
     await fleet.point();
     known.push({ atMs: Date.now(), rows: [...rows] });
-    // What is due at this hour runs in the turns after.
-    await settled(client);
+    // What is due at this hour runs in the turns after; on a machine that is busy, late: the last hours wait for it.
+    await settled(client, step > steps - PATIENT_STEPS ? 150 : 3);
   }
   const endMs = Date.now();
   const retained = (): number => [...client.objects.keys()].length;
