@@ -18,6 +18,8 @@ export interface Outcome {
   readonly errors?: RegExp;
   /** Generations that begin on the way, by their reasons, the first one's included. Default: the first one alone. */
   readonly generations?: readonly RegExp[];
+  /** Any number of generations after those, for this reason: how many is a matter of moments. */
+  readonly moreGenerations?: RegExp;
   /** Some line of the log, which names what and where. */
   readonly says?: RegExp;
   readonly complaints?: number;
@@ -95,13 +97,19 @@ export class Application {
     require(differences.length === 0, `the restore differs from the live database: ${differences.join("; ")}`);
   }
 
-  #judgeLog({ generations = [/holds no generation yet/], says, complaints = MOST_COMPLAINTS }: Outcome): void {
+  #judgeLog({
+    generations = [/holds no generation yet/],
+    moreGenerations,
+    says,
+    complaints = MOST_COMPLAINTS,
+  }: Outcome): void {
     const followers = [...this.#before, this.follower];
     const said = followers.flatMap((follower) => follower.said);
     const log = () => followers.map((follower) => follower.process.output()).join("\n--- again:\n");
     const reasons = followers.flatMap((follower) => follower.reasons);
     const fits =
-      reasons.length === generations.length && generations.every((wanted, i) => wanted.test(reasons[i] ?? ""));
+      reasons.length >= generations.length &&
+      reasons.every((reason, i) => (generations[i] ?? moreGenerations ?? /(?!)/).test(reason));
     require(fits, `generations began for ${JSON.stringify(reasons)}, expected ${generations.join(", ")}:\n${log()}`);
     if (says !== undefined)
       require(followers.some((f) => says.test(f.process.output())), `no line ${says} in:\n${log()}`);

@@ -148,6 +148,6 @@ export const databaseFiles: Theme = [
     await application.follow();
     await application.goesOn(5);
     // Killed in the middle of a rotation the place may be gone: said, and a new generation then.
-    await application.end({ generations: [FIRST, ...application.follower.reasons.map(() => /while nobody/)] });
+    await application.end({ generations: [FIRST], moreGenerations: /while nobody/ });
   }),
 ];

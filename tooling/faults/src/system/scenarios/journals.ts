@@ -22,7 +22,8 @@ async function changedBetweenRuns(world: World, ...statements: readonly string[]
   await application.write();
   await application.goesOn(10);
   await application.end({
-    generations: [FIRST, ...application.follower.reasons.map(() => ELSEWHERE)],
+    generations: [FIRST],
+    moreGenerations: ELSEWHERE,
     ...(mode.includes("delete") ? { says: /journal mode changed to WAL/ } : {}),
   });
 }
@@ -96,7 +97,7 @@ export const journals: Theme = [
     owner.close();
     await application.write();
     await application.goesOn(10);
-    await application.end({ generations: [FIRST, ...application.follower.reasons.map(() => ELSEWHERE)] });
+    await application.end({ generations: [FIRST], moreGenerations: ELSEWHERE });
   }),
 
   scenario("overwritten-by-the-backup-api", async (world) => {
