@@ -31,13 +31,16 @@ export function httpAgents({ ca, skipVerify = false }: HttpAgentOptions = {}): H
   let https: HttpsAgent | undefined;
   return {
     get http() {
-      const { Agent } = process.getBuiltinModule("node:http");
-      return (http ??= endSilentSockets(new Agent(common)));
+      return (http ??= endSilentSockets(new (process.getBuiltinModule("node:http").Agent)(common)));
     },
     get https() {
-      const { Agent } = process.getBuiltinModule("node:https");
-      const trusted = ca === undefined ? {} : { ca: [...process.getBuiltinModule("node:tls").rootCertificates, ca] };
-      return (https ??= endSilentSockets(new Agent({ ...common, rejectUnauthorized: !skipVerify, ...trusted })));
+      return (https ??= endSilentSockets(
+        new (process.getBuiltinModule("node:https").Agent)({
+          ...common,
+          rejectUnauthorized: !skipVerify,
+          ...(ca === undefined ? {} : { ca: [...process.getBuiltinModule("node:tls").rootCertificates, ca] }),
+        }),
+      ));
     },
     destroy: () => {
       http?.destroy();

@@ -1,9 +1,8 @@
-// What the databases of a fleet share: one client with one limit of calls, one limit of snapshots, the manifest, the pins.
+// What the databases of a fleet share: one client with one limit of calls, the manifest, the pins.
 import type { CallOptions, ReplicaClient } from "../backend/client.ts";
 import { ConcurrencyLimit, limited } from "../backend/limit.ts";
 import { prefixed } from "../backend/prefix.ts";
 import type { DatabaseReplication } from "../shipping/database-replication.ts";
-import { SnapshotLimits } from "../shipping/snapshot-limits.ts";
 import type { FleetOptions } from "./fleet.ts";
 import { gated } from "./gate.ts";
 import { fnv1a32 } from "./hash.ts";
@@ -20,7 +19,6 @@ const STAGGER = 0.2;
 export interface FleetParts {
   /** The fleet's root: few calls at a time, nothing written without the lease, nor before the manifest is claimed. */
   readonly client: ReplicaClient;
-  readonly snapshots: SnapshotLimits;
   /** Proves or writes the manifest. */
   readonly claim: (options: CallOptions) => Promise<void>;
   /** The way in which the replica is sharded, once that is known. */
@@ -53,7 +51,6 @@ export function partsOf({ client, sharding, callsAtOnce, lease }: FleetOptions):
   const own = lease === undefined ? client : leased(client, lease);
   const narrow = limited(own, new ConcurrencyLimit(callsAtOnce ?? CALLS_AT_ONCE));
   const parts: FleetParts = {
-    snapshots: new SnapshotLimits(),
     claim: async (options) => {
       if (sharding === undefined || manifest !== undefined) return;
       manifest = await claimManifest(narrow, sharding, options);
@@ -86,7 +83,6 @@ export function replicationOf(member: FleetMember, options: FleetOptions, parts:
         snapshotIntervalMs: Math.round(interval * (1 - STAGGER * phase)),
         retentionMs,
         retentionCheckIntervalMs,
-        snapshots: parts.snapshots,
         leased: options.lease !== undefined,
         isContested: () => options.lease?.contested === true,
         pins: async (signal) => (await parts.pinned(signal)).flatMap((point) => point.places.get(member.name) ?? []),

@@ -326,31 +326,23 @@ export class DatabaseSession implements ShipperHost {
   adoptTail(found: Extract<Continuity, { kind: "spooled" | "old-tail" }>): number | undefined {
     const number = this.log.current.number - 1;
     const end = found.kind === "spooled" ? found.closed.end : found.tail.end;
+    // Another replica needed the same WAL's tail before, perhaps less of it.
     const known = this.log.epoch(number);
-    if (known !== undefined) return this.#keepMore(known, found, end) ? number : undefined;
-    const epoch = new Epoch(number, this.database.pageSize, undefined, framesBefore(end, this.database.pageSize));
-    epoch.header = { ...found.chain, checkpointSequence: 0 };
-    epoch.closed = true;
-    epoch.spool = this.#tailOf(found, end);
-    if (epoch.spool === undefined) return undefined;
-    this.log.adopt(epoch);
-    return number;
-  }
-
-  // Another replica needed the same WAL's tail before, perhaps less of it.
-  #keepMore(epoch: Epoch, found: Extract<Continuity, { kind: "spooled" | "old-tail" }>, end: number): boolean {
-    if (epoch.end !== end) return false;
-    if (epoch.spool !== undefined && epoch.spool.from <= found.offset) return true;
-    const spool = this.#tailOf(found, end);
-    if (spool === undefined) return false;
+    if (known !== undefined && known.end !== end) return undefined;
+    if (known?.spool !== undefined && known.spool.from <= found.offset) return number;
+    const spool = found.kind === "spooled" ? this.#reopenSpool(found.closed) : this.#copyOldTail(found.offset, end);
+    if (spool === undefined) return undefined;
+    const epoch =
+      known ?? new Epoch(number, this.database.pageSize, undefined, framesBefore(end, this.database.pageSize));
+    if (known === undefined) {
+      epoch.header = { ...found.chain, checkpointSequence: 0 };
+      epoch.closed = true;
+      this.log.adopt(epoch);
+    }
     // Not removed: what is noted of it is what the next start goes by, should this process be killed.
     epoch.spool?.close();
     epoch.spool = spool;
-    return true;
-  }
-
-  #tailOf(found: Extract<Continuity, { kind: "spooled" | "old-tail" }>, end: number): Spool | undefined {
-    return found.kind === "spooled" ? this.#reopenSpool(found.closed) : this.#copyOldTail(found.offset, end);
+    return number;
   }
 
   #reopenSpool(closed: Extract<Continuity, { kind: "spooled" }>["closed"]): Spool | undefined {

@@ -62,14 +62,14 @@ export class Replication implements AsyncDisposable {
   #replicator(database: DatabaseReplication): DatabaseReplicator {
     const replicas = database.replicas.map((target) => ({
       ...target,
-      snapshots: target.snapshots ?? this.#snapshotsTo(target.client.url),
+      snapshots: this.#snapshotsTo(target.client.url),
     }));
     return new DatabaseReplicator({ ...database, replicas }, this.#context);
   }
 
   #snapshotsTo(url: string): SnapshotLimits {
-    const place = URL.parse(url);
-    const store = place === null ? url : `${place.protocol}//${place.host}`;
+    const { protocol = "", host = "" } = URL.parse(url) ?? {};
+    const store = `${protocol}//${host}`;
     const limits = this.#snapshots.get(store) ?? new SnapshotLimits();
     this.#snapshots.set(store, limits);
     return limits;

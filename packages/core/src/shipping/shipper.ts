@@ -33,7 +33,7 @@ export interface ShipperTarget {
   readonly client: ReplicaClient;
   /** Bytes of WAL that one index may hold before the next one must begin. */
   readonly maxIndexBytes?: number | undefined;
-  /** Snapshots that this process takes at the same time. Default: limits for all replicas in the same store. */
+  /** Set by `Replication`, for all its replicas in one store. */
   readonly snapshots?: SnapshotLimits | undefined;
   /** A lease says that nobody else writes here: what another process has left in our place ends the generation, not us. */
   readonly leased?: boolean | undefined;

@@ -2,6 +2,7 @@
 import { ConcurrencyLimit } from "../backend/limit.ts";
 import { WORTH_A_THREAD_BYTES } from "./snapshot-body.ts";
 
+/** Half of the calls that a fleet may have under way: the others are left to segments. */
 const AT_ONCE = 16;
 /** Each has a thread, and parts of it wait in memory: 60 MB. More of them at once would not be done any sooner. */
 const LARGE_AT_ONCE = 4;
