@@ -37,6 +37,7 @@ export type Step =
   | "snapshot:put"
   | "snapshot:acknowledged"
   | "segment:synced"
+  | "segment:ahead"
   | "segment:put"
   | "segment:acknowledged"
   | "stop:written-back"

@@ -6,6 +6,7 @@ import { cacheFolder, repositoryRoot, runToEnd } from "@litewake-tooling/testkit
 import type { Figure } from "./figures.ts";
 import { tableOf } from "./report.ts";
 import type { Scenario } from "./scenario.ts";
+import { backlog } from "./scenarios/backlog.ts";
 import { cpuShipping, idle } from "./scenarios/cpu.ts";
 import { lag, requests } from "./scenarios/lag.ts";
 import { restoreMemory, snapshot } from "./scenarios/large.ts";
@@ -24,6 +25,7 @@ const SCENARIOS: readonly Scenario[] = [
   restoreMemory,
   start,
   lag,
+  backlog,
   cpuShipping,
   idle,
   thousand,

@@ -7,6 +7,7 @@ import { offsetOfFrames } from "../wal/frame.ts";
 import { sameWal } from "../wal/header.ts";
 import { step } from "../steps.ts";
 import type { LogState } from "./checkpointer.ts";
+import { ContinuityLost } from "./continuity-lost.ts";
 import { Epoch } from "./epoch.ts";
 import type { FollowerTuning } from "./follower-options.ts";
 import type { LiveDatabase } from "./live-database.ts";
@@ -30,14 +31,6 @@ export interface FollowerHost {
   keepTail(epoch: Epoch): boolean;
   /** A new epoch began; the one before it is closed. */
   epochClosed(closed: Epoch, next: Epoch): void;
-}
-
-/** What a follower saw that should be impossible while its mark stood: the history has to begin anew. */
-export class ContinuityLost extends Error {
-  constructor(reason: string) {
-    super(reason);
-    this.name = "ContinuityLost";
-  }
 }
 
 export class Follower {

@@ -3,11 +3,13 @@ import fs from "node:fs";
 import { parseWalHeader, WAL_HEADER_BYTES, type WalHeader } from "../wal/header.ts";
 
 export class WalFile {
+  readonly databasePath: string;
   readonly path: string;
   #descriptor: number | undefined;
   readonly #headerBytes = new Uint8Array(WAL_HEADER_BYTES);
 
   constructor(databasePath: string) {
+    this.databasePath = databasePath;
     this.path = `${databasePath}-wal`;
   }
 

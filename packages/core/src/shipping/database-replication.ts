@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { ChangeWatch } from "../database/change-watch.ts";
-import { ContinuityLost } from "../database/follower.ts";
+import { ContinuityLost } from "../database/continuity-lost.ts";
 import { DEFAULT_TUNING, type FollowerTuning } from "../database/follower-options.ts";
 import { LiveDatabase, type NotYet } from "../database/live-database.ts";
 import { LocalStateFile, metaFolder } from "../database/local-state.ts";

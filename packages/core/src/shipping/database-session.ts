@@ -1,7 +1,8 @@
 // One database being followed, from the moment it was opened until it is stopped, replaced, or its continuity is lost.
 import fs from "node:fs";
 import { comparePlace, Epoch, type LogPlace } from "../database/epoch.ts";
-import { ContinuityLost, Follower, type FollowerMode } from "../database/follower.ts";
+import { ContinuityLost } from "../database/continuity-lost.ts";
+import { Follower, type FollowerMode } from "../database/follower.ts";
 import { databaseBytesAt } from "../database/frozen-copy.ts";
 import type { FollowerTuning } from "../database/follower-options.ts";
 import { identityOf, type LiveDatabase, mayChangeUnseen, sameIdentity } from "../database/live-database.ts";

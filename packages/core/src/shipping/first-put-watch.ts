@@ -2,7 +2,7 @@
 // stored its first segment, under the same name, and replace it: the WAL behind that could not be applied any more. Nobody can
 // keep it from happening there; it can be seen, for as long as a request may be under way.
 import type { PutResult, ReplicaClient } from "../backend/client.ts";
-import { ContinuityLost } from "../database/follower.ts";
+import { ContinuityLost } from "../database/continuity-lost.ts";
 
 /** Looked at so long after it was stored. Milliseconds. */
 const LOOKS_MS = [2000, 10_000, 60_000, 600_000];

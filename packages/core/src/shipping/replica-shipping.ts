@@ -1,7 +1,7 @@
 // The loop of one replica: when to ship, when to take a snapshot, and what to do when the replica does not answer.
 import { ReplicaError } from "../backend/error.ts";
 import { comparePlace, type LogPlace } from "../database/epoch.ts";
-import { ContinuityLost } from "../database/follower.ts";
+import { ContinuityLost } from "../database/continuity-lost.ts";
 import { LitewakeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { Position } from "../replica/position.ts";
@@ -160,6 +160,14 @@ export class ReplicaShipping {
 
   /** Ships until stopped. Resolves at the stop or at a failure that no retry can mend. */
   async run(): Promise<void> {
+    try {
+      await this.#shipUntilStopped();
+    } finally {
+      this.shipper.end();
+    }
+  }
+
+  async #shipUntilStopped(): Promise<void> {
     const { signal } = this.#stop;
     let delay = FIRST_RETRY_MS;
     while (!signal.aborted) {

@@ -2,12 +2,14 @@
 import { BufferPool } from "../codec/buffer-pool.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Epoch } from "../database/epoch.ts";
-import { ContinuityLost } from "../database/follower.ts";
+import { ContinuityLost } from "../database/continuity-lost.ts";
 import type { WalFile } from "../database/wal-file.ts";
 import { type ChainState, FrameChain } from "../wal/frame-chain.ts";
 import { frameBytes } from "../wal/frame.ts";
 import { parseWalHeader, sameWal, WAL_HEADER_BYTES } from "../wal/header.ts";
 
+/** A segment is cut at the first commit past so many bytes of WAL. */
+export const CUT_BYTES: number = 16 << 20;
 const CHUNK_BYTES = 1 << 20;
 /** Below this a buffer of its own costs less than one of the pool's holds. */
 const SMALL_BYTES = 64 << 10;

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ReplicaClient } from "../backend/client.ts";
 import { ReplicaError } from "../backend/error.ts";
 import { comparePlace, type Epoch, type LogPlace } from "../database/epoch.ts";
-import { ContinuityLost } from "../database/follower.ts";
+import { ContinuityLost } from "../database/continuity-lost.ts";
 import { FreezeBroken } from "../database/frozen-copy.ts";
 import { LitewakeError } from "../errors.ts";
 import { segmentKey, snapshotKey } from "../replica/layout.ts";
@@ -17,14 +17,13 @@ import type { LogReader } from "./live-log.ts";
 import { settleConflict, settleSnapshot, WrittenByAnother } from "./conflict.ts";
 import { resume, type Resumed } from "./resume.ts";
 import { FirstPutWatch } from "./first-put-watch.ts";
-import { type SegmentEnd, SegmentMoved, type SegmentSpan, segmentBytes } from "./segment.ts";
+import { CUT_BYTES, type SegmentEnd, SegmentMoved, type SegmentSpan, segmentBytes } from "./segment.ts";
+import { SegmentAhead } from "./segment-ahead.ts";
 import { storedBody } from "./segment-body.ts";
 import type { ShipperHost } from "./shipper-host.ts";
 import { snapshotBody } from "./snapshot-body.ts";
 import type { SnapshotLimits } from "./snapshot-limits.ts";
 
-/** A segment is cut at the first commit past so many bytes of WAL. */
-const CUT_BYTES = 16 << 20;
 const UNSEEN_RETRY_MS = 2;
 
 export interface ShipperTarget {
@@ -89,6 +88,7 @@ export class Shipper implements LogReader {
   #storeClock: { readonly atMs: number; readonly seenMs: number } | undefined;
   #forced: string | undefined;
   #shippedSinceSnapshot = false;
+  readonly #ahead = new SegmentAhead();
 
   constructor(target: ShipperTarget, host: ShipperHost) {
     this.target = target;
@@ -188,6 +188,11 @@ export class Shipper implements LogReader {
     return this.#released;
   }
 
+  /** Nothing will be shipped any more: gives back the memory of what was prepared. */
+  end(): void {
+    this.#ahead.drop();
+  }
+
   /**
    * Sees to it that a segment ends exactly at `place`, which must be the log's end at this moment, so that a restore can stop
    * there. Undefined: the replica has no snapshot yet from which that place could be reached.
@@ -214,11 +219,10 @@ export class Shipper implements LogReader {
       : { ...at, index: index - 1, offset: end };
   }
 
-  /** Where the next segment has to end at the latest. */
-  #limitFrom(cursor: LogPlace, epoch: Epoch): number {
-    this.#cuts = this.#cuts.filter((cut) => comparePlace(cut, cursor) > 0);
-    const covered = this.#covered.epoch === epoch.number ? this.#covered.offset : 0;
-    const cut = this.#cuts.find(({ epoch: number, offset }) => number === epoch.number && offset >= covered);
+  /** Where a segment of this epoch that begins at `offset` has to end at the latest. */
+  #limitFrom(offset: number, epoch: Epoch): number {
+    const least = Math.max(offset + 1, this.#covered.epoch === epoch.number ? this.#covered.offset : 0);
+    const cut = this.#cuts.find((place) => place.epoch === epoch.number && place.offset >= least);
     return Math.min(epoch.end, cut?.offset ?? epoch.end);
   }
 
@@ -245,6 +249,7 @@ export class Shipper implements LogReader {
 
   async #beginGeneration(reason: string, signal: AbortSignal): Promise<void> {
     const { logger } = this.#host;
+    this.#ahead.drop();
     const generation = newGeneration();
     const { url } = this.target.client;
     for (const begun of this.#host.begun(url)) this.#histories.add(begun);
@@ -383,7 +388,8 @@ export class Shipper implements LogReader {
     const { log } = this.#host;
     const epoch = log.epoch(cursor.epoch);
     if (epoch === undefined) throw new ContinuityLost("the log's older part is gone");
-    const limit = this.#frozenEnd ?? this.#limitFrom(cursor, epoch);
+    this.#cuts = this.#cuts.filter((cut) => comparePlace(cut, cursor) > 0);
+    const limit = this.#frozenEnd ?? this.#limitFrom(cursor.offset, epoch);
     if (cursor.offset >= limit) return false;
     if (cursor.offset >= this.#maxIndexBytes) throw new IndexFull();
     await this.#shipSegment(course, cursor, epoch, limit, signal);
@@ -425,6 +431,8 @@ export class Shipper implements LogReader {
         putBegun = true;
       });
     } catch (error) {
+      // A store that is away costs no memory.
+      this.#ahead.drop();
       const hasMoved = causeOf(error, SegmentMoved) !== undefined;
       // Nothing was stored: no put was begun, or its body failed. The index may begin with the next WAL after all.
       if (!putBegun || (covered && hasMoved)) {
@@ -454,14 +462,21 @@ export class Shipper implements LogReader {
     const { log } = this.#host;
     const { client } = this.target;
     let end: SegmentEnd | undefined;
-    const plain = segmentBytes(span, log.wal, (done) => {
+    const onEnd = (done: SegmentEnd): void => {
       end = done;
       this.#frozenEnd = done.end;
-    });
+    };
     const index = this.#indexOf(span.epoch.number);
     const key = segmentKey(course.generation, index, span.from);
+    // A repetition of a put must end where the first one did: it is prepared here.
+    using prepared = this.#frozenEnd === undefined ? await this.#ahead.take(span, log.wal) : undefined;
+    if (prepared !== undefined) {
+      onEnd(prepared.end);
+      step("segment:ahead");
+    }
     const head = span.from === 0 ? [this.#proofHead(course.generation, index)] : [];
-    const body = await storedBody(head, plain);
+    const body = prepared?.body ?? (await storedBody(head, segmentBytes(span, log.wal, onEnd)));
+    if (end !== undefined) this.#ahead.beginAfter(span.epoch, end, this.#limitFrom(end.end, span.epoch), log.wal);
     step("segment:put");
     onPut();
     const stored = await settleConflict(

@@ -2,7 +2,7 @@
 import { tempDir } from "@litewake-tooling/testkit";
 import { expect, it } from "vitest";
 import { Epoch } from "../../src/database/epoch.ts";
-import { ContinuityLost } from "../../src/database/follower.ts";
+import { ContinuityLost } from "../../src/database/continuity-lost.ts";
 import { Spool } from "../../src/database/spool.ts";
 import type { WalFile } from "../../src/database/wal-file.ts";
 import { SegmentMoved, segmentBytes } from "../../src/shipping/segment.ts";
