@@ -146,9 +146,11 @@ export class DatabaseSession implements ShipperHost {
     const { follower } = this;
     const { tuning } = this.#options;
     const bytes = follower.logBytes;
-    if (this.#rotationWanted || bytes >= tuning.rotateFromBytes) {
+    // With a tail too long to be kept no rotation can succeed: trying costs the writer, and brings nothing.
+    const mayRotate = this.log.tailFits(follower.epoch);
+    if (mayRotate && (this.#rotationWanted || bytes >= tuning.rotateFromBytes)) {
       if (this.#rotate(bytes)) return;
-    } else if (this.#isMoveDue(now, bytes)) {
+    } else if (this.#isMoveDue(now, bytes, mayRotate)) {
       if (follower.canMove) {
         follower.move();
         if (follower.epoch.frames >= tuning.writeBackFromFrames) follower.passive();
@@ -162,9 +164,11 @@ export class DatabaseSession implements ShipperHost {
     this.#movedAtBytes = bytes;
   }
 
-  #isMoveDue(now: number, bytes: number): boolean {
+  #isMoveDue(now: number, bytes: number, mayRotate: boolean): boolean {
     const { tuning } = this.#options;
     const waited = now - this.#lastMove;
+    // Far behind, nothing is gained by it soon: pages are written again and again meanwhile, and the cores are for shipping.
+    if (!mayRotate) return waited >= 10 * tuning.moveEveryMs;
     const grown = bytes - this.#movedAtBytes;
     // What little there is can wait a little: pages that are written again soon are then written back once.
     const enough = grown < 0 || grown >= tuning.moveFromBytes || waited >= 4 * tuning.moveEveryMs;

@@ -78,6 +78,12 @@ export class LiveLog implements FollowerHost {
     return bytes;
   }
 
+  /** Whether what is not shipped of this epoch is little enough to be kept outside the WAL. */
+  tailFits(epoch: Epoch): boolean {
+    const bytes = epoch.end - this.unshippedFrom(epoch);
+    return bytes <= 0 || this.#spooledBytes + bytes <= this.#tuning.spoolLimitBytes;
+  }
+
   keepTail(epoch: Epoch): boolean {
     const from = this.unshippedFrom(epoch);
     if (from >= epoch.end) {
@@ -85,7 +91,7 @@ export class LiveLog implements FollowerHost {
       epoch.spool = undefined;
       return true;
     }
-    if (this.#spooledBytes + (epoch.end - from) > this.#tuning.spoolLimitBytes) return false;
+    if (!this.tailFits(epoch)) return false;
     try {
       if (epoch.spool === undefined || epoch.spool.from > from) {
         epoch.spool?.discard();

@@ -1,5 +1,6 @@
 // A long backlog: while one segment is put, a thread prepares the next. Only bytes are ahead; the order of puts stays the
 // shipper's, and what was prepared is put only where the segment before it ended as it did then.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Epoch } from "../database/epoch.ts";
 import type { WalFile } from "../database/wal-file.ts";
 import { CUT_BYTES, type SegmentEnd, type SegmentSpan } from "./segment.ts";
@@ -10,6 +11,8 @@ const LONG_BYTES = 2 * CUT_BYTES;
 /** Prepared segments in the memory of this process at once, of all databases: some 16 MB each where nothing can be compressed. */
 const MOST_IN_MEMORY = 4;
 let inMemory = 0;
+/** On a machine with nothing else to do it takes 40 ms. */
+const PATIENCE_MS = 250;
 
 export interface PreparedSegment extends Disposable {
   readonly body: Uint8Array;
@@ -37,9 +40,10 @@ export class SegmentAhead {
     }
     const next = this.#next;
     this.#next = undefined;
-    const prepared = await next?.prepared;
-    if (prepared === undefined || prepared.end.end <= span.limit) return prepared;
-    prepared[Symbol.dispose]();
+    if (next === undefined) return undefined;
+    const prepared = await inTime(next.prepared);
+    if (prepared !== undefined && prepared.end.end <= span.limit) return prepared;
+    release(next);
     return undefined;
   }
 
@@ -68,8 +72,23 @@ export class SegmentAhead {
 
   /** Forgets what was prepared. */
   drop(): void {
-    void this.#next?.prepared.then((prepared) => prepared?.[Symbol.dispose]());
+    if (this.#next !== undefined) release(this.#next);
     this.#next = undefined;
+  }
+}
+
+function release({ prepared }: Preparing): void {
+  void prepared.then((segment) => segment?.[Symbol.dispose]());
+}
+
+/** `undefined` also where it takes too long: the thread has a low priority, which on a busy machine may be next to nothing. */
+async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
+  const late = new AbortController();
+  const patience = sleep(PATIENCE_MS, undefined, { signal: late.signal }).catch(() => undefined);
+  try {
+    return await Promise.race([work, patience]);
+  } finally {
+    late.abort();
   }
 }
 

@@ -1,4 +1,6 @@
 // The thread that prepares segments of a long backlog: it reads them from the live WAL, proves and compresses them.
+import fs from "node:fs";
+import os from "node:os";
 import { parentPort } from "node:worker_threads";
 import { Epoch } from "../database/epoch.ts";
 import { WalFile } from "../database/wal-file.ts";
@@ -19,6 +21,10 @@ export interface SegmentRequest {
 /** Its stored form, and where it ended; `undefined`: the WAL does not hold it, or could not be read. */
 export type SegmentAnswer = { readonly body: Uint8Array<ArrayBuffer>; readonly end: SegmentEnd } | undefined;
 
+/** The application goes first: of a busy processor this thread takes a tenth. */
+const NICE = 10;
+
+yieldToOthers();
 const port = parentPort;
 /** One after the other: what waits costs no memory. */
 let last: Promise<void> = Promise.resolve();
@@ -59,4 +65,13 @@ function whole(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
     at += part.byteLength;
   }
   return bytes;
+}
+
+// Linux knows priorities of single threads; elsewhere the thread's id is not to be had, and it is like any other.
+function yieldToOthers(): void {
+  try {
+    os.setPriority(Number(fs.readlinkSync("/proc/thread-self").split("/").at(-1)), NICE);
+  } catch {
+    // Not worth a line in the log.
+  }
 }
