@@ -3,7 +3,7 @@
 export interface FollowerTuning {
   /** The mark is moved this often while the database is written to at some speed. Milliseconds. */
   readonly moveEveryMs: number;
-  /** … as long as so much was written since; else four times as seldom. Bytes of WAL. */
+  /** … as long as so much was written since; else four times as seldom, and ten times while replicas are far behind. Bytes of WAL. */
   readonly moveFromBytes: number;
   /** … or each time so much was written. Bytes of WAL. */
   readonly moveEveryBytes: number;

@@ -134,7 +134,7 @@ export class DatabaseSession implements ShipperHost {
     if (before !== follower.mode) this.#fileTurns++;
     if (grown) this.#options.onProgress();
     if (this.#holders > 0) return grown;
-    if (follower.mode === "mark") this.#advance(now);
+    if (follower.mode === "mark") this.#advance(now, grown);
     else if (now - this.#lastMove >= this.#options.tuning.moveEveryMs) {
       this.#lastMove = now;
       follower.makeSure();
@@ -142,15 +142,18 @@ export class DatabaseSession implements ShipperHost {
     return grown;
   }
 
-  #advance(now: number): void {
+  #advance(now: number, grown: boolean): void {
     const { follower } = this;
     const { tuning } = this.#options;
     const bytes = follower.logBytes;
-    // With a tail too long to be kept no rotation can succeed: trying costs the writer, and brings nothing.
+    // With a tail too long to be kept no rotation can succeed: trying costs the writer, and brings nothing. Nor is anything
+    // gained soon by writing back: the same pages are written again meanwhile, and the cores are for shipping.
     const mayRotate = this.log.tailFits(follower.epoch);
+    // Where nothing grows, somebody's checkpoint may keep the writers out while it waits for our mark.
+    const isFarBehind = grown && !mayRotate;
     if (mayRotate && (this.#rotationWanted || bytes >= tuning.rotateFromBytes)) {
       if (this.#rotate(bytes)) return;
-    } else if (this.#isMoveDue(now, bytes, mayRotate)) {
+    } else if (this.#isMoveDue(now, bytes, isFarBehind)) {
       if (follower.canMove) {
         follower.move();
         if (follower.epoch.frames >= tuning.writeBackFromFrames) follower.passive();
@@ -164,11 +167,10 @@ export class DatabaseSession implements ShipperHost {
     this.#movedAtBytes = bytes;
   }
 
-  #isMoveDue(now: number, bytes: number, mayRotate: boolean): boolean {
+  #isMoveDue(now: number, bytes: number, isFarBehind: boolean): boolean {
     const { tuning } = this.#options;
     const waited = now - this.#lastMove;
-    // Far behind, nothing is gained by it soon: pages are written again and again meanwhile, and the cores are for shipping.
-    if (!mayRotate) return waited >= 10 * tuning.moveEveryMs;
+    if (isFarBehind) return waited >= 10 * tuning.moveEveryMs;
     const grown = bytes - this.#movedAtBytes;
     // What little there is can wait a little: pages that are written again soon are then written back once.
     const enough = grown < 0 || grown >= tuning.moveFromBytes || waited >= 4 * tuning.moveEveryMs;

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Epoch } from "../database/epoch.ts";
 import type { WalFile } from "../database/wal-file.ts";
+import { step } from "../steps.ts";
 import { CUT_BYTES, type SegmentEnd, type SegmentSpan } from "./segment.ts";
 import { prepareByThread } from "./segment-thread.ts";
 
@@ -11,6 +12,11 @@ const LONG_BYTES = 2 * CUT_BYTES;
 /** Prepared segments in the memory of this process at once, of all databases: some 16 MB each where nothing can be compressed. */
 const MOST_IN_MEMORY = 4;
 let inMemory = 0;
+/** How many there are: none where nothing is shipped. */
+export function segmentsInMemory(): number {
+  return inMemory;
+}
+
 /** On a machine with nothing else to do it takes 40 ms. */
 const PATIENCE_MS = 250;
 
@@ -68,6 +74,7 @@ export class SegmentAhead {
       },
     );
     this.#next = { span, prepared };
+    step("segment:ahead");
   }
 
   /** Forgets what was prepared. */

@@ -470,10 +470,7 @@ export class Shipper implements LogReader {
     const key = segmentKey(course.generation, index, span.from);
     // A repetition of a put must end where the first one did: it is prepared here.
     using prepared = this.#frozenEnd === undefined ? await this.#ahead.take(span, log.wal) : undefined;
-    if (prepared !== undefined) {
-      onEnd(prepared.end);
-      step("segment:ahead");
-    }
+    if (prepared !== undefined) onEnd(prepared.end);
     const head = span.from === 0 ? [this.#proofHead(course.generation, index)] : [];
     const body = prepared?.body ?? (await storedBody(head, segmentBytes(span, log.wal, onEnd)));
     if (end !== undefined) this.#ahead.beginAfter(span.epoch, end, this.#limitFrom(end.end, span.epoch), log.wal);
