@@ -12,11 +12,6 @@ const LONG_BYTES = 2 * CUT_BYTES;
 /** Prepared segments in the memory of this process at once, of all databases: some 16 MB each where nothing can be compressed. */
 const MOST_IN_MEMORY = 4;
 let inMemory = 0;
-/** How many there are: none where nothing is shipped. */
-export function segmentsInMemory(): number {
-  return inMemory;
-}
-
 /** On a machine with nothing else to do it takes 40 ms. */
 const PATIENCE_MS = 250;
 
@@ -28,6 +23,11 @@ export interface PreparedSegment extends Disposable {
 interface Preparing {
   readonly span: SegmentSpan;
   readonly prepared: Promise<PreparedSegment | undefined>;
+}
+
+/** How many prepared segments there are: none where nothing is shipped. */
+export function segmentsInMemory(): number {
+  return inMemory;
 }
 
 /** Of one replica. */
