@@ -71,6 +71,13 @@ function disturbed(
   return state;
 }
 
+/** What is written while the store is away. */
+async function leftBehind(target: { away: boolean }, mebibytes?: number): Promise<void> {
+  target.away = true;
+  await backlog(mebibytes);
+  target.away = false;
+}
+
 async function expectRestored(client: ReplicaClient): Promise<void> {
   const output = folder.join("back.db");
   await restore({ replicas: [{ name: "memory", client }], output, integrityCheck: "full" });
@@ -94,9 +101,7 @@ it("is stored in order, one put at a time, and restores", async () => {
   await commit(3, 100);
   const replication = await start(target.client, UNSPOOLED);
   await replication.sync();
-  target.away = true;
-  await backlog();
-  target.away = false;
+  await leftBehind(target);
   await replication.sync();
   expect(steps.get("segment:ahead")).toBeGreaterThan(0);
   await replication.stop();
@@ -121,9 +126,7 @@ it("survives refusals and lost answers, which leave nothing prepared behind that
   const replication = await start(target.client, UNSPOOLED);
   await replication.sync();
   for (let n = 0; n < 2; n++) {
-    target.away = true;
-    await backlog();
-    target.away = false;
+    await leftBehind(target);
     await replication.sync();
   }
   expect(steps.get("segment:ahead")).toBeGreaterThan(0);
@@ -143,9 +146,7 @@ it("goes on while the WAL is begun anew again and again under the thread that re
   await commit(3, 100);
   const replication = await start(target.client, { rotateFromBytes: 4 * MIB, sealFromBytes: 8 * MIB });
   for (let n = 0; n < 3; n++) {
-    target.away = true;
-    await backlog(80);
-    target.away = false;
+    await leftBehind(target, 80);
     // What is left fits beside the WAL after a segment or two, and the next of these commits may write over what is being read.
     for (let m = 0; m < 4; m++) await commit(3, 20_000);
   }
@@ -169,9 +170,7 @@ it("that is broken off again and again is taken up where it was, and the memory 
   for (let n = 0; n < 5; n++) {
     const replication = await start(target.client, UNSPOOLED);
     await replication.sync();
-    target.away = true;
-    await backlog(64);
-    target.away = false;
+    await leftBehind(target, 64);
     // Stopped when a segment has been stored, and the next is prepared: nobody will ask for it.
     await new Promise<void>((resolve) => {
       let puts = 0;

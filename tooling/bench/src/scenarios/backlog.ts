@@ -1,15 +1,14 @@
 // How long it takes until all is stored that was written at full speed while the store was away.
 import fs from "node:fs";
 import path from "node:path";
-import { runToEnd } from "@litewake-tooling/testkit";
 import { type FaultProxy, faultProxy, minio, minioClient } from "@litewake-tooling/emulators";
 import { contentOf } from "../content.ts";
 import { configure, type Contender, contenders, type Place, replicate, restoreCommand } from "../contenders.ts";
 import { type Figure, Rounds } from "../figures.ts";
 import { measured, pause } from "../process.ts";
+import { runWriter } from "../run-writer.ts";
 import type { Run, Scenario } from "../scenario.ts";
 
-const writer = path.join(import.meta.dirname, "../writer.ts");
 const LATENCY_MS = 20;
 const WRITE_SECONDS = 2;
 const MIB = 1 << 20;
@@ -36,17 +35,13 @@ async function storedUnder(prefix: string): Promise<Stored> {
 async function recovery(who: Contender, proxy: FaultProxy, folder: string, prefix: string) {
   fs.mkdirSync(folder, { recursive: true });
   const database = path.join(folder, "bench.db");
-  const write = async (seconds: number): Promise<void> => {
-    const { code, stderr } = await runToEnd(process.execPath, [writer, database, String(seconds), "0"]);
-    if (code !== 0) throw new Error(`the writer ended with ${code}: ${stderr}`);
-  };
-  await write(0.1);
+  await runWriter(database, { seconds: 0.1, rate: 0 });
   const place: Place = { kind: "s3", endpoint: proxy.endpoint, prefix };
   const config = configure(who, path.join(folder, "bench.yml"), [{ path: database, place }], { syncIntervalMs: 1000 });
   await using running = await replicate(who, config);
   await pause(3000);
   await proxy.down();
-  await write(WRITE_SECONDS);
+  await runWriter(database, { seconds: WRITE_SECONDS, rate: 0 });
   const walMb = fs.statSync(`${database}-wal`).size / MIB;
   const beganMs = Date.now();
   await proxy.up();

@@ -2,14 +2,13 @@
 import fs from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { runToEnd } from "@litewake-tooling/testkit";
 import { configure, contenders, type Replicated, replicate } from "../contenders.ts";
 import { Rounds } from "../figures.ts";
 import { cpuSeconds, memoryMb, pause } from "../process.ts";
+import { runWriter } from "../run-writer.ts";
 import type { Scenario } from "../scenario.ts";
 import { watchingProxy } from "../watching-proxy.ts";
 
-const writer = path.join(import.meta.dirname, "../writer.ts");
 const ALL = ["litewake", "0.3.13", "0.5.17"] as const;
 const SHIP_SECONDS = 60;
 const IDLE_SECONDS = 20;
@@ -26,14 +25,16 @@ export const cpuShipping: Scenario = {
         const own = path.join(folder, `${who.name}-${round}`);
         fs.mkdirSync(own, { recursive: true });
         const database = path.join(own, "bench.db");
-        await runToEnd(process.execPath, [writer, database, "0.1", "10"]);
+        await runWriter(database, { seconds: 0.1, rate: 10 });
         await using proxy = await watchingProxy();
         const place = { kind: "s3", endpoint: proxy.endpoint, prefix: `bench/cpu-${who.name}-${Date.now()}` } as const;
         await using running = await replicate(
           who,
           configure(who, path.join(own, "bench.yml"), [{ path: database, place }], { syncIntervalMs: 1000 }),
         );
-        const writing = runToEnd(process.execPath, [writer, database, String(SHIP_SECONDS + 3), "500"]);
+        const writing = runWriter(database, { seconds: SHIP_SECONDS + 3, rate: 500 });
+        // Looked at when its turn comes; until then a failure is nobody's.
+        writing.catch(() => {});
         // Start-up and the first snapshot are over then, and code is warm.
         await pause(2500);
         const before = cpuSeconds(running.pid);

@@ -1,15 +1,14 @@
 // How long a commit waits for the store's acknowledgement, and how many requests an hour of commits takes.
 import fs from "node:fs";
 import path from "node:path";
-import { runToEnd } from "@litewake-tooling/testkit";
 import { configure, contender, replicate } from "../contenders.ts";
 import { type Figure, Rounds } from "../figures.ts";
 import { unpacked } from "../unpacked.ts";
 import { pause } from "../process.ts";
+import { runWriter } from "../run-writer.ts";
 import type { Run, Scenario } from "../scenario.ts";
 import { watchingProxy } from "../watching-proxy.ts";
 
-const writer = path.join(import.meta.dirname, "../writer.ts");
 const RATE = 100;
 const SECONDS = 10;
 /** The writer's time, its start, and the last interval after it. */
@@ -32,21 +31,14 @@ async function lags(folder: string, syncIntervalMs: number): Promise<Lags> {
   await using proxy = await watchingProxy((key, bytes, atMs) => {
     if (key.includes("/wal/")) bodies.push({ bytes, atMs });
   });
-  await runToEnd(process.execPath, [writer, database, "0.1", "10"]);
+  await runWriter(database, { seconds: 0.1, rate: 10 });
   const who = await contender("litewake");
   const place = { kind: "s3", endpoint: proxy.endpoint, prefix: `bench/lag-${Date.now()}` } as const;
   const config = configure(who, path.join(folder, "bench.yml"), [{ path: database, place }], { syncIntervalMs });
   await using running = await replicate(who, config);
   await running.waitFor(/msg="snapshot written"/);
   proxy.counts.clear();
-  const { code, stderr } = await runToEnd(process.execPath, [
-    writer,
-    database,
-    String(SECONDS),
-    String(RATE),
-    marksFile,
-  ]);
-  if (code !== 0) throw new Error(`the writer ended with ${code}: ${stderr}`);
+  await runWriter(database, { seconds: SECONDS, rate: RATE, marksFile });
   await pause(syncIntervalMs + 500);
   const counts = new Map(proxy.counts);
   await running.stop();

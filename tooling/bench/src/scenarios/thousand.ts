@@ -2,14 +2,14 @@
 import fs from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { ManagedProcess, runToEnd } from "@litewake-tooling/testkit";
+import { ManagedProcess } from "@litewake-tooling/testkit";
 import { contender } from "../contenders.ts";
 import { Rounds } from "../figures.ts";
 import { cpuSeconds, memoryMb, pause } from "../process.ts";
+import { runWriter } from "../run-writer.ts";
 import type { Scenario } from "../scenario.ts";
 import { unpacked } from "../unpacked.ts";
 
-const writer = path.join(import.meta.dirname, "../writer.ts");
 const SHARDS = 1000;
 const BUSY = 10;
 const SECONDS = 10;
@@ -27,8 +27,7 @@ async function lagOf(database: string, replica: string, marksFile: string): Prom
       await pause(10);
     }
   })();
-  const { code, stderr } = await runToEnd(process.execPath, [writer, database, String(SECONDS), "20", marksFile]);
-  if (code !== 0) throw new Error(`the writer ended with ${code}: ${stderr}`);
+  await runWriter(database, { seconds: SECONDS, rate: 20, marksFile });
   await pause(2500);
   stop.abort();
   await looking;

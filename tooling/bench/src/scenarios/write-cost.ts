@@ -1,42 +1,29 @@
 // What a replicator costs the writer: transactions of two rows, with each replicator beside it and with none.
 import fs from "node:fs";
 import path from "node:path";
-import { runToEnd } from "@litewake-tooling/testkit";
 import { configure, type Contender, contenders, replicate } from "../contenders.ts";
 import { type Bound, type Figure, Rounds, type Side } from "../figures.ts";
 import { pause } from "../process.ts";
+import { runWriter, type WriterFigures } from "../run-writer.ts";
 import type { Run, Scenario } from "../scenario.ts";
 
-interface WriterFigures {
-  readonly mean: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly p999: number;
-  readonly max: number;
-  readonly perSecond: number;
+interface Measures extends WriterFigures {
   /** Generations in the replica when the writer has ended: more than one, and moments in between cannot be restored. */
   readonly histories?: number;
 }
 
-const NAMES: Partial<Record<keyof WriterFigures, string>> = {
+const NAMES: Partial<Record<keyof Measures, string>> = {
   perSecond: "transactions",
   histories: "histories in the replica",
 };
-const UNITS: Partial<Record<keyof WriterFigures, string>> = { perSecond: "tx/s", histories: "generations" };
-
-const writer = path.join(import.meta.dirname, "../writer.ts");
+const UNITS: Partial<Record<keyof Measures, string>> = { perSecond: "tx/s", histories: "generations" };
 
 /** One life of a database under the writer. */
-async function write(
-  folder: string,
-  who: Contender | undefined,
-  seconds: number,
-  rate: number,
-): Promise<WriterFigures> {
+async function write(folder: string, who: Contender | undefined, seconds: number, rate: number): Promise<Measures> {
   fs.mkdirSync(folder, { recursive: true });
   const database = path.join(folder, "bench.db");
   // The database is there before the replicator, and its first snapshot is over before the clock runs.
-  await runToEnd(process.execPath, [writer, database, "0.2", "0"]);
+  await runWriter(database, { seconds: 0.2, rate: 0 });
   const place = { kind: "file", folder: path.join(folder, "replica") } as const;
   const running =
     who === undefined
@@ -47,15 +34,7 @@ async function write(
         );
   try {
     await pause(2000);
-    const { stdout, code, stderr } = await runToEnd(process.execPath, [
-      writer,
-      database,
-      String(seconds),
-      String(rate),
-    ]);
-    if (code !== 0) throw new Error(`the writer ended with ${code}: ${stderr}`);
-    const line = stdout.split("\n").find((text) => text.startsWith("report "));
-    const figures = JSON.parse(line?.slice("report ".length) ?? "{}") as WriterFigures;
+    const figures = await runWriter(database, { seconds, rate });
     // 0.5.17 has no generations.
     const generations = path.join(place.folder, "generations");
     return fs.existsSync(generations) ? { ...figures, histories: fs.readdirSync(generations).length } : figures;
@@ -70,7 +49,7 @@ function scenario(
   about: string,
   seconds: number,
   rate: number,
-  bounds: Partial<Record<keyof WriterFigures, Bound>>,
+  bounds: Partial<Record<keyof Measures, Bound>>,
 ): Scenario {
   return {
     name,
@@ -79,11 +58,11 @@ function scenario(
     async run({ rounds, folder, say }: Run): Promise<Figure[]> {
       const sides: [Side, Contender | undefined][] = [["alone", undefined]];
       for (const who of await contenders(["litewake", "0.3.13", "0.5.17"])) sides.push([who.name, who]);
-      const measures = new Map<keyof WriterFigures, Rounds>();
+      const measures = new Map<keyof Measures, Rounds>();
       for (let round = 0; round < rounds; round++) {
         for (const [side, who] of sides) {
           const figures = await write(path.join(folder, `${side}-${round}`), who, seconds, rate);
-          for (const [measure, value] of Object.entries(figures) as [keyof WriterFigures, number][]) {
+          for (const [measure, value] of Object.entries(figures) as [keyof Measures, number][]) {
             const found = measures.get(measure) ?? new Rounds();
             measures.set(measure, found);
             found.add(side, value);
@@ -94,9 +73,9 @@ function scenario(
         }
       }
       return Object.entries(bounds).flatMap(([measure, bound]) => {
-        const found = measures.get(measure as keyof WriterFigures);
+        const key = measure as keyof Measures;
+        const found = measures.get(key);
         if (found === undefined || bound === undefined) return [];
-        const key = measure as keyof WriterFigures;
         const unit = UNITS[key] ?? "ms";
         // A history that ends is no matter of the middle.
         const judged = key === "histories" ? Math.max(...(found.all.litewake ?? [])) : found.ratio("litewake", "alone");
